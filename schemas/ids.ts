@@ -1,0 +1,75 @@
+// Ids: strings outside, 64-bit inside. A row id is XXH64 of the UTF-8 text, seeded by the slot, so that equal texts of
+// different slots stay apart; 0 is reserved for "absent".
+import xxhash from 'xxhash-wasm'
+import { v5, v7 } from 'uuid'
+
+type Brand<T, Name extends string> = T & { readonly __brand: Name }
+/** 64-bit id of one row: what embedding tables and count tables are keyed by. */
+export type RowId = Brand<bigint, 'RowId'>
+export type UserId = string
+export type VideoId = string
+export type CreatorId = string
+export type RequestId = string
+
+export const absentRowId = 0n as RowId
+
+const { h64, h64Raw } = await xxhash()
+const seedBySlot = new Map<string, bigint>()
+const mask64 = 0xffffffffffffffffn
+
+/** Seed of a slot: XXH64 of its name. */
+export function slotSeed(slot: string): bigint {
+  let seed = seedBySlot.get(slot)
+  if (seed === undefined) {
+    seed = h64(slot)
+    seedBySlot.set(slot, seed)
+  }
+  return seed
+}
+
+/** Row id of `text` in `slot`. 10^9 ids of one slot: 0.03 expected colliding pairs. */
+export function rowId(slot: string, text: string): RowId {
+  const id = h64(text, slotSeed(slot))
+  return (id === 0n ? 1n : id) as RowId
+}
+
+/**
+ * Row id of a pair of row ids in a crossed slot, e.g. user x hashtag. Not symmetric. Absent when either side is.
+ * xxHash's 64-bit avalanche over both, in BigInt: about 0.5 microseconds.
+ */
+export function crossRowId(slot: string, left: RowId, right: RowId): RowId {
+  if (left === absentRowId || right === absentRowId) return absentRowId
+  let h = (left ^ slotSeed(slot)) & mask64
+  h = ((h ^ (h >> 33n)) * 0xff51afd7ed558ccdn) & mask64
+  h = ((h ^ (h >> 33n)) + right * 0x9e3779b97f4a7c15n) & mask64
+  h = ((h ^ (h >> 33n)) * 0xc4ceb9fe1a85ec53n) & mask64
+  h ^= h >> 33n
+  return (h === 0n ? 1n : h) as RowId
+}
+
+/** XXH64 of bytes as 16 hex digits. */
+export function checksum(bytes: Uint8Array, seed = 0n): string {
+  return h64Raw(bytes, seed).toString(16).padStart(16, '0')
+}
+
+/** Identity of an example: derived, never drawn, so that every replay names it the same. */
+export function exampleId(requestId: RequestId, position: number, attributionPolicy: string): string {
+  return checksum(new TextEncoder().encode(`${requestId}\n${position}\n${attributionPolicy}`))
+}
+
+/** Uniform number in [0, 1) that depends on nothing but the text and the purpose: sampling that replays the same. */
+export function uniformOf(text: string, purpose: string): number {
+  return Number(h64(text, slotSeed(purpose)) >> 11n) / 2 ** 53
+}
+
+const derivedNamespace = '6f3a8d0e-5b1c-5a77-9d0f-0c8f4e3a7b21'
+
+/** Event id derived from a text: the same text is the same event, however often it is imported (UUIDv5). */
+export function derivedEventId(text: string): string {
+  return v5(text, derivedNamespace)
+}
+
+/** A drawn id, for events that bring none and for requests. */
+export function timeOrderedId(nowMs: number): string {
+  return v7({ msecs: nowMs })
+}
