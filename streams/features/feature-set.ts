@@ -1,0 +1,112 @@
+// An ordered set of features and the layout it freezes: which id and which dense value stands where, on each side. The
+// fingerprint names the layout in every FeedServed and Example.
+import { checksum, type RowId } from '../../schemas/ids.ts'
+import type { FeatureRow } from '../../schemas/layouts/feature-row.ts'
+import { assert } from '../runtime/errors.ts'
+import type { Feature, FeatureSide, FeatureWriter, QueryContext, VideoFacts } from './feature.ts'
+
+export interface SlotPlace {
+  readonly name: string
+  readonly width: number
+  /** First index among the side's ids. */
+  readonly start: number
+}
+
+export interface SideLayout {
+  readonly slots: readonly SlotPlace[]
+  readonly slotByName: ReadonlyMap<string, SlotPlace>
+  readonly idCount: number
+  readonly denseNames: readonly string[]
+  readonly denseIndexByName: ReadonlyMap<string, number>
+}
+
+export interface FeatureSet {
+  readonly features: readonly Feature[]
+  readonly query: SideLayout
+  readonly entry: SideLayout
+  readonly fingerprint: string
+  /** Runs every read side for the page; a fresh row. */
+  readQuery(context: QueryContext): FeatureRow
+  /** Runs every read side for one candidate; a fresh row. */
+  readEntry(context: QueryContext, video: VideoFacts): FeatureRow
+}
+
+export function featureSet(features: readonly Feature[]): FeatureSet {
+  const query = sideLayout(features, 'query')
+  const entry = sideLayout(features, 'entry')
+  const text = JSON.stringify([describe(query), describe(entry)])
+  const queryWriter = new RowWriter(query)
+  const entryWriter = new RowWriter(entry)
+  return {
+    features,
+    query,
+    entry,
+    fingerprint: checksum(new TextEncoder().encode(text)),
+    readQuery(context) {
+      const row = queryWriter.begin()
+      for (const feature of features) feature.readQuery?.(context, queryWriter)
+      return row
+    },
+    readEntry(context, video) {
+      const row = entryWriter.begin()
+      for (const feature of features) feature.readEntry?.(context, video, entryWriter)
+      return row
+    },
+  }
+}
+
+function sideLayout(features: readonly Feature[], side: FeatureSide): SideLayout {
+  const slots: SlotPlace[] = []
+  let start = 0
+  for (const slot of features.flatMap((feature) => feature.slots.filter((spec) => spec.side === side))) {
+    slots.push({ name: slot.name, width: slot.width, start })
+    start += slot.width
+  }
+  const denseNames = features.flatMap((feature) =>
+    feature.dense.filter((spec) => spec.side === side).map((spec) => spec.name),
+  )
+  const slotByName = new Map(slots.map((slot) => [slot.name, slot]))
+  const denseIndexByName = new Map(denseNames.map((name, index) => [name, index]))
+  assert(slotByName.size === slots.length, `slot names are distinct on the ${side} side`)
+  assert(denseIndexByName.size === denseNames.length, `dense names are distinct on the ${side} side`)
+  return { slots, slotByName, idCount: start, denseNames, denseIndexByName }
+}
+
+function describe(layout: SideLayout): unknown {
+  return [layout.slots.map((slot) => [slot.name, slot.width]), layout.denseNames]
+}
+
+class RowWriter implements FeatureWriter {
+  private readonly layout: SideLayout
+  private rowIds = new BigUint64Array(0)
+  private rowDense = new Float32Array(0)
+
+  constructor(layout: SideLayout) {
+    this.layout = layout
+  }
+
+  begin(): FeatureRow {
+    this.rowIds = new BigUint64Array(this.layout.idCount)
+    this.rowDense = new Float32Array(this.layout.denseNames.length)
+    return { ids: this.rowIds, dense: this.rowDense }
+  }
+
+  ids(slot: string, ids: readonly RowId[]): void {
+    const place = this.layout.slotByName.get(slot)
+    assert(place, `slot ${slot} is declared`)
+    const count = Math.min(place.width, ids.length)
+    for (let index = 0; index < count; index++) this.rowIds[place.start + index] = ids[index]!
+  }
+
+  id(slot: string, id: RowId): void {
+    const place = this.layout.slotByName.get(slot)
+    assert(place, `slot ${slot} is declared`)
+    this.rowIds[place.start] = id
+  }
+
+  dense(name: string, value: number): void {
+    const index = this.layout.denseIndexByName.get(name)
+    assert(index !== undefined, `dense value ${name} is declared`)
+    this.rowDense[index] = Number.isFinite(value) ? value : 0
+  }
+}

@@ -1,0 +1,32 @@
+// What every mover of Freshet is: a fold of one topic-partition that emits records. The runner gives it checkpoints,
+// output positions, dead letters, lag and back-pressure; the fold itself reads no clock, draws nothing and waits for nothing.
+import type { AnyRecord } from '../../schemas/generated.ts'
+import type { Offset, Partition } from '../log/log.ts'
+
+/** A decoded record with its position. */
+export interface Recorded<R extends AnyRecord = AnyRecord> {
+  readonly topic: string
+  readonly partition: Partition
+  readonly offset: Offset
+  readonly key: string | null
+  readonly timestampMs: number
+  readonly record: R
+}
+
+export interface StepOutput {
+  /** Appends to a topic, under the position (input offset, ordinal). Without `partition`, the input's own partition
+   *  where the topic has as many, else by key. A null record deletes the key of a compacted topic. */
+  emit(topic: string, key: string | null, record: AnyRecord | null, partition?: Partition): void
+  /** The input record is bad: it goes to the dead-letter topic with this reason and the partition moves on. */
+  reject(reason: string): void
+}
+
+export interface Processor {
+  readonly name: string
+  /** Folds one record into the state. Throws only for programmer errors. */
+  step(input: Recorded, output: StepOutput): void
+  /** Bytes of the whole state; equal states give equal bytes. */
+  dump(): Uint8Array
+  /** Replaces the state by a dump. */
+  load(dump: Uint8Array): void
+}
