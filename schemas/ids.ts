@@ -1,7 +1,8 @@
 // Ids: strings outside, 64-bit inside. A row id is XXH64 of the UTF-8 text, seeded by the slot, so that equal texts of
 // different slots stay apart; 0 is reserved for "absent".
-import xxhash from 'xxhash-wasm'
+
 import { v5, v7 } from 'uuid'
+import xxhash from 'xxhash-wasm'
 
 type Brand<T, Name extends string> = T & { readonly __brand: Name }
 /** 64-bit id of one row: what embedding tables and count tables are keyed by. */

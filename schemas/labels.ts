@@ -42,9 +42,7 @@ export function viewLabels(view: ViewOutcome, out: Float32Array): void {
   const ratio = known ? watchTimeMs / durationMs : unknownLabel
   out[headIndex.complete] = known ? Number(ratio >= completeRatioMin) : unknownLabel
   out[headIndex.longView] = known ? Number(watchTimeMs >= Math.min(longViewMsMin, durationMs)) : unknownLabel
-  out[headIndex.earlySkip] = known
-    ? Number(watchTimeMs < earlySkipMsMax && ratio < earlySkipRatioMax)
-    : unknownLabel
+  out[headIndex.earlySkip] = known ? Number(watchTimeMs < earlySkipMsMax && ratio < earlySkipRatioMax) : unknownLabel
   out[headIndex.replay] = Number(view.replays > 0)
   out[headIndex.watchTime] = Math.log1p(Math.min(watchTimeMs, watchTimeMsMax) / 1_000)
 }

@@ -11,15 +11,15 @@ export const errorCodes = {
   'topic-unknown': { retryable: false },
   'topic-mismatch': { retryable: false },
   'record-too-large': { retryable: false },
-  'overloaded': { retryable: true },
+  overloaded: { retryable: true },
   'blob-missing': { retryable: false },
   'blob-corrupt': { retryable: false },
   'checkpoint-corrupt': { retryable: false },
   'engine-missing': { retryable: false },
   'engine-failed': { retryable: true },
   'shard-unavailable': { retryable: true },
-  'stopped': { retryable: true },
-  'usage': { retryable: false },
+  stopped: { retryable: true },
+  usage: { retryable: false },
 } as const
 export type ErrorCode = keyof typeof errorCodes
 

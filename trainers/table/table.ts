@@ -2,7 +2,12 @@
 // beside them. Only gradients touch a row; a pull changes nothing.
 
 export type OptimizerSpec =
-  | { readonly kind: 'adagrad'; readonly learningRate: number; readonly initialAccumulator: number; readonly epsilon: number }
+  | {
+      readonly kind: 'adagrad'
+      readonly learningRate: number
+      readonly initialAccumulator: number
+      readonly epsilon: number
+    }
   | { readonly kind: 'sgd'; readonly learningRate: number }
   /** value += gradient: exact running counts. */
   | { readonly kind: 'sum' }
