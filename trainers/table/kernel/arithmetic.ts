@@ -1,0 +1,133 @@
+// The numbers of a row: initial values, finiteness and the optimizers' updates, in IEEE basic operations only (no fused or
+// relaxed ones, no library functions), so that the same input gives the same bytes on every machine.
+
+const golden: u32 = 0x9e3779b9
+/** Larger gradients are refused with the infinite ones: below it no square, product or sum here can overflow. */
+const gradientLimit: f32 = 9223372036854775808.0
+
+/** Uniform in [-scale, scale], from the id and the seed alone (murmur3's 32-bit finalizer over both halves). */
+export function writeInitial(id: u64, seed: u32, scale: f32, dimension: u32, out: usize): void {
+  if (scale == 0) {
+    memory.fill(out, 0, usize(dimension) << 2)
+    return
+  }
+  const low = mixed(u32(id) ^ seed)
+  const high = mixed(u32(id >> 32) + low)
+  for (let column: u32 = 0; column < dimension; column++) {
+    const bits = mixed(high ^ mixed(low + (column + 1) * golden))
+    const odd = i32(((bits >> 9) << 1) | 1) - 8388608
+    store<f32>(out + (usize(column) << 2), f32(odd) * <f32>1.1920928955078125e-7 * scale)
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function mixed(bits: u32): u32 {
+  let x = bits
+  x ^= x >> 16
+  x *= 0x85ebca6b
+  x ^= x >> 13
+  x *= 0xc2b2ae35
+  return x ^ (x >> 16)
+}
+
+/** Whether every gradient is a number below the limit; NaN compares false. */
+export function acceptableGradient(at: usize, dimension: u32): bool {
+  return allBelow(at, dimension, gradientLimit)
+}
+
+export function finiteValues(at: usize, dimension: u32): bool {
+  return allBelow(at, dimension, f32.MAX_VALUE)
+}
+
+// @ts-ignore: decorator
+@inline
+function allBelow(at: usize, dimension: u32, limit: f32): bool {
+  const limits = f32x4.splat(limit)
+  let good = i32x4.splat(-1)
+  const end = at + (usize(dimension) << 2)
+  while (at + 16 <= end) {
+    good = v128.and(good, f32x4.le(f32x4.abs(v128.load(at)), limits))
+    at += 16
+  }
+  let rest = true
+  while (at < end) {
+    if (!(abs(load<f32>(at)) <= limit)) rest = false
+    at += 4
+  }
+  return rest && i32x4.all_true(good)
+}
+
+/** accumulator += g^2 (held at the largest float), value -= rate * g / (sqrt(accumulator) + epsilon) (Duchi et al. 2011). */
+// @ts-ignore: decorator
+@inline
+export function adagrad(values: usize, gradient: usize, dimension: u32, rate: f32, epsilon: f32): void {
+  const bytes = usize(dimension) << 2
+  const end = values + bytes
+  const rates = f32x4.splat(rate)
+  const epsilons = f32x4.splat(epsilon)
+  const largest = f32x4.splat(f32.MAX_VALUE)
+  while (values + 16 <= end) {
+    const g = v128.load(gradient)
+    const sum = f32x4.min(f32x4.add(v128.load(values + bytes), f32x4.mul(g, g)), largest)
+    v128.store(values + bytes, sum)
+    const move = f32x4.div(f32x4.mul(rates, g), f32x4.add(f32x4.sqrt(sum), epsilons))
+    v128.store(values, f32x4.sub(v128.load(values), move))
+    values += 16
+    gradient += 16
+  }
+  while (values < end) {
+    const g = load<f32>(gradient)
+    const sum = min<f32>(load<f32>(values + bytes) + g * g, f32.MAX_VALUE)
+    store<f32>(values + bytes, sum)
+    store<f32>(values, load<f32>(values) - (rate * g) / (sqrt<f32>(sum) + epsilon))
+    values += 4
+    gradient += 4
+  }
+}
+
+/** value = value * keep + g * rate: descent with rate below zero, a sum with both one, a decayed sum with keep below one. */
+// @ts-ignore: decorator
+@inline
+export function scaledAdd(values: usize, gradient: usize, dimension: u32, keep: f32, rate: f32): void {
+  const end = values + (usize(dimension) << 2)
+  const keeps = f32x4.splat(keep)
+  const rates = f32x4.splat(rate)
+  while (values + 16 <= end) {
+    const held = f32x4.mul(v128.load(values), keeps)
+    v128.store(values, f32x4.add(held, f32x4.mul(v128.load(gradient), rates)))
+    values += 16
+    gradient += 16
+  }
+  while (values < end) {
+    store<f32>(values, load<f32>(values) * keep + load<f32>(gradient) * rate)
+    values += 4
+    gradient += 4
+  }
+}
+
+/** 2^-x for x >= 0, relative error below 1e-15: the whole part through the exponent bits, the rest by its Taylor series. */
+export function halved(x: f64): f64 {
+  if (x >= 1022) return 0
+  const whole = floor(x + 0.5)
+  const y = (whole - x) * 0.6931471805599453
+  let sum: f64 = 1
+  for (let k: f64 = 13; k >= 1; k -= 1) sum = 1 + (sum * y) / k
+  return sum * reinterpret<f64>(u64(1023 - i64(whole)) << 52)
+}
+
+// @ts-ignore: decorator
+@inline
+export function copyFloats(to: usize, from: usize, count: u32): void {
+  const end = to + (usize(count) << 2)
+  while (to + 16 <= end) {
+    v128.store(to, v128.load(from))
+    to += 16
+    from += 16
+  }
+  while (to < end) {
+    store<f32>(to, load<f32>(from))
+    to += 4
+    from += 4
+  }
+}

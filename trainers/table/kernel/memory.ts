@@ -1,0 +1,33 @@
+// Hands out the table's WebAssembly memory from low to high addresses, 64-byte aligned; nothing is ever moved.
+
+const pageBytes: u64 = 65536
+/** One page short of 4 GiB, so that an address just past the end still fits 32 bits. */
+const pagesMax: u64 = 65535
+/** Growing by more than asked keeps JavaScript from re-making its views for every chunk of rows. */
+const growthPagesMax: u64 = 64
+
+let next: u64 = 0
+
+export function mark(): u64 {
+  if (next == 0) next = (u64(__heap_base) + 63) & ~63
+  return next
+}
+
+export function rewind(to: u64): void {
+  next = to
+}
+
+/** Address of `bytes` fresh bytes whose content is undefined; 0 when the memory cannot grow that far. */
+export function allocate(bytes: u64): usize {
+  const start = mark()
+  const end = start + ((bytes + 63) & ~63)
+  const have = u64(memory.size())
+  const want = (end + pageBytes - 1) / pageBytes
+  if (want > pagesMax) return 0
+  if (want > have) {
+    const generous = min(max(want, have + min(growthPagesMax, have / 4)), pagesMax)
+    if (memory.grow(i32(generous - have)) < 0 && memory.grow(i32(want - have)) < 0) return 0
+  }
+  next = end
+  return usize(start)
+}

@@ -1,0 +1,144 @@
+// Keeps rows in chunks of 1,024 that never move: a touched bit per row, its id and event time, its values and optimizer
+// state contiguous. Removed rows are chained and used again.
+
+import { allocate } from './memory'
+
+export const rowsPerChunk: u32 = 1024
+const chunkShift: u32 = 10
+const chunkMask: u32 = rowsPerChunk - 1
+const touchedBytes: usize = 128
+/** Per row: id u64 (0: unused), event time f64; in an unused row the second word chains to the next unused one. */
+const entryBytes: usize = 16
+const entriesBytes: usize = entryBytes * usize(rowsPerChunk)
+const noRow: u32 = 0xffffffff
+
+let chunks: usize = 0
+let strideBytes: usize = 0
+let capacity: u32 = 0
+let everUsed: u32 = 0
+let unused: u32 = noRow
+let live: u32 = 0
+let touched: u32 = 0
+
+/** Reserves the chunk list. False when memory is out. */
+export function createRows(rowsMax: u32, rowBytes: usize): bool {
+  strideBytes = (rowBytes + 15) & ~15
+  capacity = rowsMax
+  everUsed = 0
+  unused = noRow
+  live = 0
+  touched = 0
+  chunks = allocate(((u64(rowsMax) >> u64(chunkShift)) + 1) * 4)
+  return chunks != 0
+}
+
+export function liveRows(): u32 {
+  return live
+}
+
+export function touchedRows(): u32 {
+  return touched
+}
+
+export function chunkCount(): u32 {
+  return (everUsed + chunkMask) >> chunkShift
+}
+
+/** Takes a row for `id`; `noRow` when the table is full or memory is out. */
+export function takeRow(id: u64): u32 {
+  if (live >= capacity) return noRow
+  let row = unused
+  if (row != noRow) {
+    unused = load<u32>(entryOf(row), 8)
+  } else {
+    row = everUsed
+    if ((row & chunkMask) == 0 && !addChunk(row >> chunkShift)) return noRow
+    everUsed++
+  }
+  store<u64>(entryOf(row), id)
+  store<f64>(entryOf(row), 0, 8)
+  live++
+  return row
+}
+
+export function isRow(row: u32): bool {
+  return row != noRow
+}
+
+export function releaseRow(row: u32): void {
+  untouch(row)
+  store<u64>(entryOf(row), 0)
+  store<u64>(entryOf(row), 0, 8)
+  store<u32>(entryOf(row), unused, 8)
+  unused = row
+  live--
+}
+
+// @ts-ignore: decorator
+@inline
+export function valuesOf(row: u32): usize {
+  return chunkOf(row) + touchedBytes + entriesBytes + usize(row & chunkMask) * strideBytes
+}
+
+/** Address of (id, event time). */
+// @ts-ignore: decorator
+@inline
+export function entryOf(row: u32): usize {
+  return chunkOf(row) + touchedBytes + usize(row & chunkMask) * entryBytes
+}
+
+// @ts-ignore: decorator
+@inline
+export function touch(row: u32): void {
+  const byte = chunkOf(row) + usize((row & chunkMask) >> 3)
+  const bits = load<u8>(byte)
+  const bit = u8(u32(1) << (row & 7))
+  if ((bits & bit) != 0) return
+  store<u8>(byte, bits | bit)
+  touched++
+}
+
+/** Writes the chunk's ids, all or only the touched ones, and returns how many. Touched bits are cleared when asked for. */
+export function collectChunk(chunk: u32, onlyTouched: bool, out: usize): u32 {
+  const base = usize(load<u32>(chunks + (usize(chunk) << 2)))
+  let count: u32 = 0
+  for (let word: u32 = 0; word < rowsPerChunk; word += 64) {
+    let bits = onlyTouched ? load<u64>(base + usize(word >> 3)) : ~u64(0)
+    while (bits != 0) {
+      const row = (chunk << chunkShift) + word + u32(ctz(bits))
+      bits &= bits - 1
+      if (row >= everUsed) break
+      const id = load<u64>(entryOf(row))
+      if (id == 0) continue
+      store<u64>(out + (usize(count) << 3), id)
+      count++
+    }
+    if (onlyTouched) store<u64>(base + usize(word >> 3), 0)
+  }
+  if (onlyTouched) touched -= count
+  return count
+}
+
+// @ts-ignore: decorator
+@inline
+function chunkOf(row: u32): usize {
+  return usize(load<u32>(chunks + (usize(row >> chunkShift) << 2)))
+}
+
+function untouch(row: u32): void {
+  const byte = chunkOf(row) + usize((row & chunkMask) >> 3)
+  const bits = load<u8>(byte)
+  const bit = u8(u32(1) << (row & 7))
+  if ((bits & bit) == 0) return
+  store<u8>(byte, bits & ~bit)
+  touched--
+}
+
+function addChunk(chunk: u32): bool {
+  const bytes = u64(touchedBytes) + u64(entriesBytes) + u64(rowsPerChunk) * u64(strideBytes)
+  const base = allocate(bytes)
+  if (base == 0) return false
+  memory.fill(base, 0, touchedBytes)
+  store<u32>(chunks + (usize(chunk) << 2), u32(base))
+  return true
+}
