@@ -115,6 +115,7 @@ class WasmTable implements Table {
       const size = this.#fillScratch(ids, count, start, gradients, eventTimesMs)
       updated += this.#kernel.push(size)
       refused += this.#kernel.refusedRows()
+      this.#freshViews()
     }
     return { updated, refused }
   }
@@ -126,6 +127,7 @@ class WasmTable implements Table {
       const size = this.#fillScratch(ids, count, start, values, eventTimesMs)
       updated += this.#kernel.set(size)
       refused += this.#kernel.refusedRows()
+      this.#freshViews()
     }
     return { updated, refused }
   }
@@ -161,16 +163,15 @@ class WasmTable implements Table {
     this.#kernel.clear()
     for (let start = 0; start < ids.length; start += batchMax) {
       const size = Math.min(batchMax, ids.length - start)
-      this.#freshViews()
       this.#ids.set(ids.subarray(start, start + size))
       this.#times.set(eventTimesMs.subarray(start, start + size))
       this.#floats.set(rows.subarray(start * columns, (start + size) * columns))
-      if (this.#kernel.importRows(size)) continue
-      this.#kernel.clear()
+      const placed = this.#kernel.importRows(size)
       this.#freshViews()
+      if (placed) continue
+      this.#kernel.clear()
       throw new RangeError(`dump does not fit table ${this.spec.name}: its rows need more than one memory of 4 GiB`)
     }
-    this.#freshViews()
   }
 
   /** Ids ascending, all or only the touched ones, which are cleared. */
@@ -191,14 +192,13 @@ class WasmTable implements Table {
     const { dimension } = this.spec
     const size = Math.min(batchMax, count - start)
     assert(ids.length >= count && times.length >= count && rows.length >= count * dimension, 'an array is too short')
-    this.#freshViews()
     this.#ids.set(ids.subarray(start, start + size))
     this.#times.set(times.subarray(start, start + size))
     this.#floats.set(rows.subarray(start * dimension, (start + size) * dimension))
     return size
   }
 
-  /** A memory that has grown has a new buffer, and views of the old one are empty. */
+  /** A memory that has grown has a new buffer, and views of the old one are empty: due after each call that adds rows. */
   #freshViews(): void {
     if (this.#buffer !== this.#kernel.memory.buffer) this.#remakeViews()
   }
