@@ -1,0 +1,91 @@
+// The command line. Each command is one file in commands/, loaded only when it is asked for.
+import process from 'node:process'
+import { Command } from 'commander'
+import { fail } from './output.ts'
+
+const program = new Command('freshet')
+  .description('A For-You-Page engine: event-sourced, learning from each swipe.')
+  .showHelpAfterError('(freshet --help lists the commands)')
+
+/** Options that every command has. */
+function command(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option('--json', 'print one JSON object as the last line', false)
+    .option('--config <file>', 'configuration: JSON with comments')
+    .option('--data-dir <folder>', 'where this process keeps its log and snapshots')
+}
+
+type Run = (positional: string[], options: Record<string, unknown>) => Promise<void>
+
+/** Runs the command's module; `run` gets the positional arguments and the options. */
+function runs(load: () => Promise<{ run: Run }>): (...args: unknown[]) => Promise<void> {
+  return async (...args) => {
+    const positional = args.slice(0, -2).filter((value) => typeof value === 'string') as string[]
+    const { run } = await load()
+    await run(positional, args.at(-2) as Record<string, unknown>)
+  }
+}
+
+command('start', 'run the engine until it is told to stop')
+  .option('--roles <names>', 'all, or of: gateway, learning, projections', 'all')
+  .action(runs(() => import('./commands/start.ts')))
+
+command('demo', 'the whole loop on a real sample with a simulated population')
+  .option('--seconds <n>', 'stop after this long; without it, on ctrl-c')
+  .option('--users <n>', 'people in the population', '200')
+  .option('--events-per-second <n>', 'rate the population aims at', '450')
+  .option('--seed <n>', 'seed of the population', '1')
+  .option('--log <driver>', 'embedded, or kafka: starts a broker', process.env.LOG ?? 'embedded')
+  .action(runs(() => import('./commands/demo.ts')))
+
+command('import', 'a log made elsewhere, as events')
+  .argument('<shape>', 'kuairand')
+  .requiredOption('--log <files>', 'log files, comma-separated, csv or csv.gz')
+  .requiredOption('--users <file>', 'user features')
+  .requiredOption('--videos <file>', 'video features')
+  .action(runs(() => import('./commands/import.ts')))
+
+command('evaluate', 'predict before learning, in event-time order')
+  .option('--kuairand-log <files>', 'log files, comma-separated, csv or csv.gz')
+  .option('--users <file>', 'user features')
+  .option('--videos <file>', 'video features')
+  .option('--from <position>', 'evaluate the examples of the log, from here')
+  .option('--to <position>', 'to here', 'latest')
+  .option('--score-from <position>', 'score only impressions from this time on, as ts=...')
+  .option('--tick-seconds <n>', 'event time that is predicted before it is learned', '120')
+  .action(runs(() => import('./commands/evaluate.ts')))
+
+command('topics', 'the topics and how much they hold').action(runs(() => import('./commands/topics.ts')))
+
+command('tail', 'records of a topic, decoded')
+  .argument('<topic>')
+  .option('--from <position>', 'where to begin: earliest, latest, offset=N, ts=..., last=1h', 'last=1h')
+  .option('--max <n>', 'stop after this many records')
+  .option('--follow', 'wait for more', false)
+  .action(runs(() => import('./commands/tail.ts')))
+
+command('lag', 'how far behind each processor is')
+  .option('--watch', 'repeat every second', false)
+  .action(runs(() => import('./commands/lag.ts')))
+
+command('freshness', 'from an accepted event to a row that serves').action(
+  runs(() => import('./commands/freshness.ts')),
+)
+
+command('feed', 'what a user would get now, and why')
+  .argument('<user>')
+  .option('--limit <n>', 'entries', '10')
+  .option('--explain', 'features, probabilities and reasons of every entry', false)
+  .action(runs(() => import('./commands/feed.ts')))
+
+command('simulate', 'a population with known tastes, against a running engine')
+  .option('--url <address>', 'address of the gateway; default: the running process of this data folder')
+  .option('--users <n>', 'people', '200')
+  .option('--seconds <n>', 'how long', '60')
+  .option('--events-per-second <n>', 'rate to aim at', '450')
+  .option('--seed <n>', 'seed of the population', '1')
+  .action(runs(() => import('./commands/simulate.ts')))
+
+program.parseAsync(process.argv).catch(fail)
