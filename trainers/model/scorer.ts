@@ -1,0 +1,66 @@
+// Scores the candidates of one page: the query side is pulled and multiplied once and serves every candidate.
+import * as tf from '@tensorflow/tfjs-core'
+import { headIndex, heads, watchTimeMsMax } from '../../schemas/labels.ts'
+import type { FeatureSet } from '../../streams/features/feature-set.ts'
+import { assert } from '../../streams/runtime/errors.ts'
+import { DenseTensors } from './dense-tensors.ts'
+import { embeddingInput } from './embedding-input.ts'
+import { initialDense } from './initial-parameters.ts'
+import type { Parameters, Scorer } from './model.ts'
+import { modelLayout } from './model-layout.ts'
+import type { ModelSpec } from './model-spec.ts'
+import { rankerForward, rankerWeights, slotSums } from './ranker.ts'
+
+export interface ScorerOptions {
+  readonly spec: ModelSpec
+  readonly featureSet: FeatureSet
+  /** Read at every call: the scorer follows a replica. */
+  readonly parameters: Parameters
+}
+
+/** Await denseCompute() first. Throws config-invalid where spec and feature set do not fit. */
+export function scorer({ spec, featureSet, parameters }: ScorerOptions): Scorer {
+  const layout = modelLayout(spec, featureSet)
+  const tensors = new DenseTensors(parameters.dense, initialDense(spec, layout))
+  const sums = slotSums(layout.ranker)
+  const queryInput = embeddingInput(layout.ranker.query, parameters.tables)
+  const entryInput = embeddingInput(layout.ranker.entry, parameters.tables)
+  const query = new Float32Array(layout.ranker.query.columns)
+  const { columns } = layout.ranker.entry
+  const layers = spec.ranker!.hidden.length
+  let entry = new Float32Array(0)
+  return {
+    headNames: heads,
+    score(queryRow, entryRows, similarities) {
+      assert(similarities.length >= entryRows.length, 'every candidate has a similarity')
+      const rowCount = entryRows.length
+      if (rowCount === 0) return new Float32Array(0)
+      if (entry.length < rowCount * columns) entry = new Float32Array(rowCount * columns)
+      queryInput.read([queryRow], query)
+      entryInput.read(entryRows, entry)
+      for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
+        entry[rowIndex * columns + layout.ranker.similarityColumn] = similarities[rowIndex]!
+      }
+      const logits = tf.tidy(() => {
+        const queryTensor = tf.tensor2d(query, [1, query.length])
+        const entryTensor = tf.tensor2d(entry.subarray(0, rowCount * columns), [rowCount, columns])
+        const weights = rankerWeights(tensors, layers)
+        return rankerForward(weights, sums, layout.ranker, queryTensor, entryTensor).logits.dataSync()
+      })
+      return toPredictions(logits as Float32Array)
+    },
+  }
+}
+
+const watchTimeLogMax = Math.log1p(watchTimeMsMax / 1_000)
+
+/** Logits of whole rows as probabilities; watchTime as seconds. A fresh array. */
+export function toPredictions(logits: Float32Array): Float32Array {
+  const out = new Float32Array(logits.length)
+  for (let index = 0; index < logits.length; index++) {
+    const logit = logits[index]!
+    const isTime = index % heads.length === headIndex.watchTime
+    out[index] = isTime ? Math.expm1(Math.min(watchTimeLogMax, Math.max(0, logit))) : 1 / (1 + Math.exp(-logit))
+  }
+  return out
+}

@@ -1,0 +1,85 @@
+// Named byte sections in one buffer: how snapshots and the states of trainers are laid out. Little-endian: "FRSC", u32
+// format, u32 header length, u32 zero, a JSON header (facts; name and length of each section), then the sections, each at
+// a multiple of 8. Equal facts and sections give equal bytes.
+
+const magic = 0x43535246
+const format = 1
+const headerStart = 16
+
+export type Facts = Readonly<Record<string, unknown>>
+
+export interface Sections {
+  readonly facts: Facts
+  readonly sectionByName: ReadonlyMap<string, Uint8Array>
+}
+
+/** `facts` must be plain JSON; its keys keep the order they are given in. */
+export function encodeSections(facts: Facts, sections: ReadonlyMap<string, ArrayBufferView>): Uint8Array {
+  const parts = [...sections].map(([name, view]) => ({ name, bytes: bytesOf(view) }))
+  const text = JSON.stringify({ facts, sections: parts.map(({ name, bytes }) => [name, bytes.byteLength]) })
+  const header = new TextEncoder().encode(text)
+  const start = aligned(headerStart + header.byteLength)
+  const out = new Uint8Array(parts.reduce((end, { bytes }) => aligned(end + bytes.byteLength), start))
+  const view = new DataView(out.buffer)
+  view.setUint32(0, magic, true)
+  view.setUint32(4, format, true)
+  view.setUint32(8, header.byteLength, true)
+  out.set(header, headerStart)
+  let byteOffset = start
+  for (const { bytes } of parts) {
+    out.set(bytes, byteOffset)
+    byteOffset = aligned(byteOffset + bytes.byteLength)
+  }
+  return out
+}
+
+/** Sections are views of `bytes` (of one copy where it is not 8-byte aligned). Throws RangeError on anything else. */
+export function decodeSections(bytes: Uint8Array): Sections {
+  const whole = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
+  if (whole.byteLength < headerStart) throw new RangeError(`sections of ${whole.byteLength} bytes have no header`)
+  const view = new DataView(whole.buffer, whole.byteOffset, headerStart)
+  if (view.getUint32(0, true) !== magic || view.getUint32(4, true) !== format) {
+    throw new RangeError('not a buffer of named sections, or of another format')
+  }
+  const headerBytes = view.getUint32(8, true)
+  if (headerStart + headerBytes > whole.byteLength) throw new RangeError('sections end within their header')
+  const header = parse(whole.subarray(headerStart, headerStart + headerBytes))
+  const sectionByName = new Map<string, Uint8Array>()
+  let byteOffset = aligned(headerStart + headerBytes)
+  for (const [name, length] of header.sections) {
+    if (byteOffset + length > whole.byteLength) throw new RangeError(`section ${name} is cut off`)
+    sectionByName.set(name, whole.subarray(byteOffset, byteOffset + length))
+    byteOffset = aligned(byteOffset + length)
+  }
+  if (byteOffset !== whole.byteLength)
+    throw new RangeError(`${whole.byteLength} bytes of sections, expected ${byteOffset}`)
+  return { facts: header.facts, sectionByName }
+}
+
+/** Throws RangeError where the section is missing. */
+export function sectionOf(sections: Sections, name: string): Uint8Array {
+  const section = sections.sectionByName.get(name)
+  if (!section) throw new RangeError(`section ${name} is missing`)
+  return section
+}
+
+interface Header {
+  readonly facts: Facts
+  readonly sections: readonly (readonly [string, number])[]
+}
+
+function parse(bytes: Uint8Array): Header {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Header
+  } catch (cause) {
+    throw new RangeError('the header of the sections is not JSON', { cause })
+  }
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+}
+
+function aligned(byteOffset: number): number {
+  return Math.ceil(byteOffset / 8) * 8
+}
