@@ -1,0 +1,165 @@
+// The walk of an imported log in event-time order: each impression is hydrated from what was visible before it, by the
+// read sides that live serving runs, and joined and counted by the same joiner and counter. Nothing else is read: neither
+// the running engine nor a clock, so the same rows give the same features and the same examples everywhere.
+import type {
+  AnyRecord,
+  Example,
+  FeedServed,
+  LabelCorrection,
+  Tick,
+  UserJoined,
+  VideoPublished,
+} from '../../../schemas/generated.ts'
+import { heads } from '../../../schemas/labels.ts'
+import { encodeFeatureRow } from '../../../schemas/layouts/feature-row.ts'
+import { examples, interactions } from '../../../schemas/topics.ts'
+import type { CountReader, UserFacts, UserHistory, VideoFacts } from '../../../streams/features/feature.ts'
+import type { FeatureSet } from '../../../streams/features/feature-set.ts'
+import { emptyHistory, foldHistory } from '../../../streams/features/history.ts'
+import { foldUserFacts, unknownUser } from '../../../streams/features/user-facts.ts'
+import { foldVideoFacts } from '../../../streams/features/video-facts.ts'
+import type { Processor } from '../../../streams/processor/processor.ts'
+import { type ImportedEngagement, type ImportedImpression, unknownCreator } from './kuairand-events.ts'
+import { LockstepInput } from './lockstep-input.ts'
+
+export type WalkedExample = Example | LabelCorrection
+
+export interface ImportWalkOptions {
+  readonly features: FeatureSet
+  readonly joiner: Processor
+  /** Folds examples into counts; `counts` reads them back. */
+  readonly counter: Processor
+  readonly counts: CountReader
+  /** Gets every example as it is joined. */
+  onExample?(example: WalkedExample): void
+}
+
+export interface ImportWalk {
+  video(record: VideoPublished): void
+  user(record: UserJoined): void
+  /** The page with its features frozen. `receivedTimeMs` is when the log that it goes to accepts it. */
+  impression(shown: ImportedImpression, receivedTimeMs: number): FeedServed
+  engagement(record: ImportedEngagement): void
+  /** Lets time pass for joiner and counter, up to this event time. */
+  tick(eventTimeMs: number): void
+}
+
+const importedContext = { device: 'unknown', network: 'unknown', language: 'unknown', region: 'unknown' } as const
+
+export function importWalk(options: ImportWalkOptions): ImportWalk {
+  const { features, counts } = options
+  const videoById = new Map<string, VideoFacts>()
+  const userById = new Map<string, UserFacts>()
+  const historyByUser = new Map<string, UserHistory>()
+  const counter = new LockstepInput(options.counter, examples)
+  const joiner = new LockstepInput(options.joiner, interactions)
+
+  const join = (record: AnyRecord, key: string | null): void => {
+    for (const output of joiner.step(record, key)) {
+      counter.step(output.record, output.key)
+      if (output.record.type === 'Example' || output.record.type === 'LabelCorrection')
+        options.onExample?.(output.record)
+    }
+  }
+
+  return {
+    video(record) {
+      const facts = foldVideoFacts(videoById.get(record.videoId) ?? null, record)
+      if (facts) videoById.set(record.videoId, facts)
+    },
+    user(record) {
+      const facts = foldUserFacts(userById.get(record.userId) ?? null, record)
+      if (facts) userById.set(record.userId, facts)
+    },
+    impression(shown, receivedTimeMs) {
+      const user = userById.get(shown.userId) ?? unknownUser(shown.userId)
+      const context = {
+        ...importedContext,
+        ...(user.region === null ? {} : { region: user.region }),
+        ...(user.language === null ? {} : { language: user.language }),
+        user,
+        surface: shown.surface,
+        nowMs: shown.impressionTimeMs,
+        history: historyByUser.get(shown.userId) ?? emptyHistory,
+        counts,
+      }
+      const query = features.readQuery(context)
+      const entry = features.readEntry(context, videoById.get(shown.videoId) ?? unknownVideo(shown))
+      const served: FeedServed = {
+        type: 'FeedServed',
+        eventId: shown.eventId,
+        eventTimeMs: shown.impressionTimeMs,
+        receivedTimeMs,
+        requestId: shown.requestId,
+        userId: shown.userId,
+        sessionId: shown.requestId,
+        page: 0,
+        seed: 0,
+        feed: 'foryou',
+        surface: shown.surface,
+        device: context.device,
+        network: context.network,
+        language: context.language,
+        region: context.region,
+        featureSet: features.fingerprint,
+        queryFeatures: encodeFeatureRow(query.ids, query.dense),
+        headNames: heads,
+        entries: [servedEntry(shown, encodeFeatureRow(entry.ids, entry.dense))],
+        model: '',
+        modelVersion: 0,
+        generation: 0,
+        policyVersion: 0,
+        stamp: {},
+        sources: [],
+        removed: {},
+        poolIds: [],
+        poolScores: [],
+        imported: true,
+      }
+      join(served, shown.userId)
+      return served
+    },
+    engagement(record) {
+      const known = historyByUser.get(record.userId) ?? emptyHistory
+      const video = record.videoId === null ? null : (videoById.get(record.videoId) ?? null)
+      historyByUser.set(record.userId, foldHistory(known, record, video))
+      join(record, record.userId)
+    },
+    tick(eventTimeMs) {
+      join({ type: 'Tick', eventTimeMs, receivedTimeMs: eventTimeMs } satisfies Tick, null)
+    },
+  }
+}
+
+function servedEntry(shown: ImportedImpression, features: Uint8Array): FeedServed['entries'][number] {
+  return {
+    videoId: shown.videoId,
+    creatorId: shown.creatorId,
+    position: 0,
+    source: 'import',
+    features,
+    predictions: [],
+    score: 0,
+    stageScores: {},
+    propensity: 1,
+    reasons: [],
+  }
+}
+
+/** A video that the log shows but no side table describes. */
+function unknownVideo(shown: ImportedImpression): VideoFacts {
+  return {
+    videoId: shown.videoId,
+    creatorId: shown.creatorId === '' ? unknownCreator : shown.creatorId,
+    durationMs: 0,
+    soundId: null,
+    hashtags: [],
+    category: null,
+    language: null,
+    region: null,
+    publishedTimeMs: shown.impressionTimeMs,
+    content: null,
+    attributes: {},
+    rowIdsBySlot: new Map(),
+  }
+}
