@@ -37,8 +37,8 @@ export interface ImportWalkOptions {
 export interface ImportWalk {
   video(record: VideoPublished): void
   user(record: UserJoined): void
-  /** The page with its features frozen. `receivedTimeMs` is when the log that it goes to accepts it. */
-  impression(shown: ImportedImpression, receivedTimeMs: number): FeedServed
+  /** The page with its features frozen, received when it was shown: who appends it says when that was. */
+  impression(shown: ImportedImpression): FeedServed
   engagement(record: ImportedEngagement): void
   /** Lets time pass for joiner and counter, up to this event time. */
   tick(eventTimeMs: number): void
@@ -71,7 +71,7 @@ export function importWalk(options: ImportWalkOptions): ImportWalk {
       const facts = foldUserFacts(userById.get(record.userId) ?? null, record)
       if (facts) userById.set(record.userId, facts)
     },
-    impression(shown, receivedTimeMs) {
+    impression(shown) {
       const user = userById.get(shown.userId) ?? unknownUser(shown.userId)
       const context = {
         ...importedContext,
@@ -89,7 +89,7 @@ export function importWalk(options: ImportWalkOptions): ImportWalk {
         type: 'FeedServed',
         eventId: shown.eventId,
         eventTimeMs: shown.impressionTimeMs,
-        receivedTimeMs,
+        receivedTimeMs: shown.impressionTimeMs,
         requestId: shown.requestId,
         userId: shown.userId,
         sessionId: shown.requestId,
