@@ -3,8 +3,8 @@
 const pageBytes: u64 = 65536
 /** One page short of 4 GiB, so that an address just past the end still fits 32 bits. */
 const pagesMax: u64 = 65535
-/** Growing by more than asked keeps JavaScript from re-making its views for every chunk of rows. */
-const growthPagesMax: u64 = 64
+/** Growing by more than asked (32 MiB at most, untouched until used): each growth makes V8 collect its whole heap. */
+const growthPagesMax: u64 = 512
 
 let next: u64 = 0
 

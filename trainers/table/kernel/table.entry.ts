@@ -193,7 +193,10 @@ function rowAt(i: u32): u32 { return load<u32>(located + (usize(i) << 3)) }
 @inline
 function addressAt(i: u32): usize { return usize(load<u32>(located + (usize(i) << 3), 4)) }
 
-/** First pass. Address 0 means no row. `rowBytes` of each row are touched, and its entry when asked. */
+/**
+ * First pass. Address 0 means no row. `rowBytes` of each row are touched, and its entry when asked. Loops are apart and short so
+ * that many loads are under way at once; what is touched for a missing row is unimportant memory near address 0.
+ */
 function locate(count: u32, rowBytes: usize, withEntry: bool): void {
   let seen: u32 = 0
   for (let i: u32 = 0; i < count; i++) seen += load<u32>(homeSlot(hashOf(idAt(i))))
@@ -201,7 +204,8 @@ function locate(count: u32, rowBytes: usize, withEntry: bool): void {
     const id = idAt(i)
     const slot = id != 0 ? findSlot(id, hashOf(id)) : 0
     store<u64>(located + (usize(i) << 3), slot != 0 ? load<u64>(slot, 8) : 0)
-    if (slot == 0) continue
+  }
+  for (let i: u32 = 0; i < count; i++) {
     const values = addressAt(i)
     for (let offset: usize = 0; offset < rowBytes; offset += 64) seen += load<u32>(values + offset)
     if (withEntry) seen += load<u32>(rows.entryOf(rowAt(i)))
