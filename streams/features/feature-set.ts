@@ -109,4 +109,14 @@ class RowWriter implements FeatureWriter {
     assert(index !== undefined, `dense value ${name} is declared`)
     this.rowDense[index] = Number.isFinite(value) ? value : 0
   }
+
+  denseFrom(firstName: string, values: Float32Array): void {
+    const start = this.layout.denseIndexByName.get(firstName)
+    assert(start !== undefined, `dense value ${firstName} is declared`)
+    assert(start + values.length <= this.rowDense.length, `the values from ${firstName} on are declared`)
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index]!
+      this.rowDense[start + index] = Number.isFinite(value) ? value : 0
+    }
+  }
 }

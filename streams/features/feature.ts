@@ -91,6 +91,8 @@ export interface FeatureWriter {
   ids(slot: string, ids: readonly RowId[]): void
   id(slot: string, id: RowId): void
   dense(name: string, value: number): void
+  /** Writes values to the dense places that follow one another from `firstName` on: one look-up for a block. */
+  denseFrom(firstName: string, values: Float32Array): void
 }
 
 /** A joined outcome as write sides see it: frozen ids by slot, labels by head (NaN: unknown). */

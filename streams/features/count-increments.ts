@@ -1,0 +1,84 @@
+// The write sides together: which count rows one example or correction moves, and by how much. An example followed by its
+// corrections moves every row of totals by exactly what its final labels alone would.
+import type { Example, LabelCorrection } from '../../schemas/generated.ts'
+import { absentRowId, type RowId } from '../../schemas/ids.ts'
+import { heads } from '../../schemas/labels.ts'
+import { decodeFeatureRow, type FeatureRow } from '../../schemas/layouts/feature-row.ts'
+import { decodeFloats } from '../../schemas/layouts/floats.ts'
+import { addOutcomeColumns, countDimension } from './count-columns.ts'
+import type { CountTable, Outcome } from './feature.ts'
+import type { FeatureSet, SideLayout } from './feature-set.ts'
+
+/** Add `values` to the row. Increments of one record share `values`: read only. */
+export interface CountIncrement {
+  readonly table: CountTable
+  readonly id: RowId
+  readonly values: Float32Array
+}
+
+/**
+ * Increments of one record, ids distinct per table. None for features frozen under another layout than the set's: their
+ * ids cannot be told apart; and none where nothing changes. Weights do not count: an outcome is one outcome. In `trends` a
+ * correction moves the row at its own time, so what had decayed meanwhile is not given back.
+ */
+export function countIncrements(example: Example | LabelCorrection, features: FeatureSet): CountIncrement[] {
+  if (example.featureSet !== features.fingerprint) return []
+  const values = columnChange(example)
+  if (values.every((value) => value === 0)) return []
+  const outcome = frozenOutcome(example, features)
+  const increments: CountIncrement[] = []
+  const seen: Record<CountTable, Set<RowId>> = { totals: new Set(), trends: new Set() }
+  const sink = {
+    add(table: CountTable, id: RowId) {
+      if (id === absentRowId || seen[table].has(id)) return
+      seen[table].add(id)
+      increments.push({ table, id, values })
+    },
+  }
+  for (const feature of features.features) feature.write?.(outcome, sink)
+  return increments
+}
+
+function columnChange(example: Example | LabelCorrection): Float32Array {
+  const change = new Float32Array(countDimension)
+  if (example.type === 'Example') {
+    addOutcomeColumns(labelsInOrder(example.labels, example.headNames), 1, change)
+  } else {
+    addOutcomeColumns(labelsInOrder(example.after, example.headNames), 1, change)
+    addOutcomeColumns(labelsInOrder(example.before, example.headNames), -1, change)
+  }
+  return change
+}
+
+/** Labels by `heads`; NaN where the record has no such head. */
+function labelsInOrder(bytes: Uint8Array, headNames: readonly string[]): Float32Array {
+  const labels = decodeFloats(bytes)
+  if (heads.every((head, index) => headNames[index] === head)) return labels
+  return Float32Array.from(heads, (head) => labels[headNames.indexOf(head)] ?? Number.NaN)
+}
+
+function frozenOutcome(example: Example | LabelCorrection, features: FeatureSet): Outcome {
+  const query = decodeFeatureRow(example.queryFeatures)
+  const entry = decodeFeatureRow(example.features)
+  return {
+    idsOf: (slot) => slotIds(features.query, query, slot) ?? slotIds(features.entry, entry, slot) ?? [],
+    labels: decodeFloats(example.type === 'Example' ? example.labels : example.after),
+    eventTimeMs: example.eventTimeMs,
+    surface: example.surface,
+    region: example.region,
+    videoId: example.videoId,
+    userId: example.userId,
+  }
+}
+
+/** The ids that are present in a slot; null where the side has no such slot. */
+function slotIds(layout: SideLayout, row: FeatureRow, slot: string): RowId[] | null {
+  const place = layout.slotByName.get(slot)
+  if (!place) return null
+  const ids: RowId[] = []
+  for (let index = place.start; index < place.start + place.width; index++) {
+    const id = row.ids[index] as RowId | undefined
+    if (id !== undefined && id !== absentRowId) ids.push(id)
+  }
+  return ids
+}
