@@ -36,7 +36,9 @@ export function createRows(rowsMax: u32, rowBytes: usize): bool {
   live = 0
   touched = 0
   chunks = allocate(((u64(rowsMax) >> u64(chunkShift)) + 1) * 8)
-  return chunks != 0
+  if (chunks == 0) return false
+  store<u64>(chunks, 0)
+  return true
 }
 
 export function liveRows(): u32 {
