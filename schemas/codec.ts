@@ -3,6 +3,7 @@
 import avro from 'avsc'
 import type { AnyRecord, RecordType } from './generated.ts'
 import registry from './registry.json' with { type: 'json' }
+import { viewBytesRegistry } from './view-bytes.ts'
 
 const magic = 0
 const headerBytes = 5
@@ -32,7 +33,7 @@ for (const entry of registry) {
 }
 
 function parse(schema: unknown): avro.Type {
-  return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false })
+  return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false, registry: viewBytesRegistry() })
 }
 
 /** A value that cannot be decoded, said as a value: bad records are not exceptions. */
@@ -53,7 +54,7 @@ export function encode(record: AnyRecord): Uint8Array {
   return out
 }
 
-/** Decodes one framed record. bytes fields share memory with `bytes`. */
+/** Decodes one framed record. bytes fields share memory with `bytes` and keep it alive: copy what outlives the batch. */
 export function decode(bytes: Uint8Array): AnyRecord | DecodeFailure {
   if (bytes.byteLength < headerBytes || bytes[0] !== magic) return { type: 'undecodable', reason: 'no Confluent frame' }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
