@@ -38,8 +38,8 @@ class Generation {
   }
 
   read(source: StateReader): void {
-    const bytes = source.bytes().slice()
-    const ids = new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8)
+    const bytes = new Uint8Array(source.bytes())
+    const ids = new BigUint64Array(bytes.buffer)
     for (const id of ids) this.add(id)
   }
 }
