@@ -69,7 +69,7 @@ export function adagrad(values: usize, gradient: usize, dimension: u32, rate: f3
   const largest = f32x4.splat(f32.MAX_VALUE)
   while (values + 16 <= end) {
     const g = v128.load(gradient)
-    const sum = f32x4.min(f32x4.add(v128.load(values + bytes), f32x4.mul(g, g)), largest)
+    const sum = f32x4.pmin(f32x4.add(v128.load(values + bytes), f32x4.mul(g, g)), largest)
     v128.store(values + bytes, sum)
     const move = f32x4.div(f32x4.mul(rates, g), f32x4.add(f32x4.sqrt(sum), epsilons))
     v128.store(values, f32x4.sub(v128.load(values), move))

@@ -3,7 +3,7 @@
 
 import { allocate } from './memory'
 
-/** A slot: id u64 (0: empty), row number u32, address of its values u32. */
+/** A slot: id u64 (0: empty), row number u32, address of the row's entry u32. */
 const slotBytes: usize = 16
 const slotsPerSegment: u64 = 4096
 const slotMask: u64 = slotsPerSegment - 1
@@ -81,9 +81,9 @@ export function makeRoom(hash: u64): bool {
 }
 
 /** Adds an id that is absent, after `makeRoom`. */
-export function addSlot(id: u64, hash: u64, row: u32, address: u32): void {
+export function addSlot(id: u64, hash: u64, rest: u64): void {
   const segment = segmentOf(hash)
-  place(segment, hash, id, (u64(address) << 32) | u64(row))
+  place(segment, hash, id, rest)
   store<u32>(segment, load<u32>(segment) + 1)
 }
 

@@ -83,10 +83,12 @@ export function releaseRow(row: u32): void {
   live--
 }
 
+/** Address of the values of the row whose entry is at this address: a block's entries start on a cache line. */
 // @ts-ignore: decorator
 @inline
-export function valuesOf(row: u32): usize {
-  return blockOf(row) + blockEntriesBytes + usize(row & (rowsPerBlock - 1)) * strideBytes
+export function valuesOfEntry(entry: usize): usize {
+  const rowInBlock = (entry & (blockEntriesBytes - 1)) / entryBytes
+  return (entry & ~(blockEntriesBytes - 1)) + blockEntriesBytes + rowInBlock * strideBytes
 }
 
 /** Address of (id, event time). */

@@ -1,13 +1,11 @@
-// The table's exported calls. Each works on a batch in the scratch area, in two passes: find every row and touch its cache
-// lines, so that the misses overlap, then copy or update.
+// The table's exported calls. Each works on a batch in the scratch area, in two passes: locate every row, then copy or update.
 
 import { acceptableGradient, adagrad, copyFloats, finiteValues, halved, scaledAdd, writeInitial } from './arithmetic'
-import { addSlot, createIndex, findSlot, hashOf, homeSlot, makeRoom, removeSlot } from './index-segments'
-import { allocate, mark, rewind } from './memory'
+import { createBatch, entryAt, flags, floats, idAt, ids, locate, locateAt, rowAt, timeAt, times, valuesAt } from './batch'
+import { addSlot, createIndex, findSlot, hashOf, makeRoom, removeSlot } from './index-segments'
+import { mark, rewind } from './memory'
 import * as rows from './rows'
 
-/** Ids per call. 256 rows of 32 floats and their scratch stay within a second-level cache. */
-const batchMax: u32 = 256
 const kindAdagrad: u32 = 0
 const kindSgd: u32 = 1
 const kindSum: u32 = 2
@@ -24,14 +22,6 @@ let halfLifeMs: f64 = 1
 let rowsMax: u32 = 0
 let scratchEnd: u64 = 0
 let refused: u32 = 0
-let sink: u32 = 0
-
-/** Scratch columns: ids u64[1024], event times f64[256], located (row u32, values address u32)[256], flags u8[256], floats. */
-let ids: usize = 0
-let times: usize = 0
-let located: usize = 0
-let flags: usize = 0
-let floats: usize = 0
 
 export function configure(
   dimensionOf: u32, stateOf: u32, kindOf: u32, rowsMaxOf: u32, seedOf: u32,
@@ -47,13 +37,9 @@ export function configure(
   initialState = initialStateOf
   epsilon = epsilonOf
   halfLifeMs = halfLifeMsOf
-  ids = allocate(u64(rows.rowsPerChunk) * 8)
-  times = allocate(u64(batchMax) * 8)
-  located = allocate(u64(batchMax) * 8)
-  flags = allocate(u64(batchMax))
-  floats = allocate(u64(batchMax) * u64(dimension + stateColumns) * 4)
+  const ready = createBatch(dimension + stateColumns)
   scratchEnd = mark()
-  return ids != 0 && times != 0 && located != 0 && flags != 0 && floats != 0 && clear()
+  return ready && clear()
 }
 
 /** Forgets all rows; their memory is used again. */
@@ -77,7 +63,7 @@ export function pull(count: u32): void {
   locate(count, width, false)
   let out = floats
   for (let i: u32 = 0; i < count; i++) {
-    const values = addressAt(i)
+    const values = valuesAt(i)
     if (values != 0) copyFloats(out, values, dimension)
     else if (idAt(i) != 0) writeInitial(idAt(i), seed, scale, dimension, out)
     else memory.fill(out, 0, width)
@@ -87,13 +73,13 @@ export function pull(count: u32): void {
 
 export function contains(count: u32): void {
   locate(count, 0, false)
-  for (let i: u32 = 0; i < count; i++) store<u8>(flags + usize(i), u8(addressAt(i) != 0))
+  for (let i: u32 = 0; i < count; i++) store<u8>(flags + usize(i), u8(valuesAt(i) != 0))
 }
 
 export function eventTimes(count: u32): void {
   locate(count, 0, true)
   for (let i: u32 = 0; i < count; i++) {
-    store<f64>(times + (usize(i) << 3), addressAt(i) != 0 ? load<f64>(rows.entryOf(rowAt(i)), 8) : 0)
+    store<f64>(times + (usize(i) << 3), valuesAt(i) != 0 ? load<f64>(entryAt(i), 8) : 0)
   }
 }
 
@@ -111,9 +97,9 @@ export function push(count: u32): u32 {
       refused++
       continue
     }
-    const entry = rows.entryOf(rowAt(i))
+    const entry = entryAt(i)
     const before = load<f64>(entry, 8)
-    update(addressAt(i), gradient, time - before)
+    update(valuesAt(i), gradient, time - before)
     if (time > before) store<f64>(entry, time, 8)
     rows.touch(rowAt(i))
     updated++
@@ -134,8 +120,8 @@ export function set(count: u32): u32 {
       refused++
       continue
     }
-    copyFloats(addressAt(i), values, dimension)
-    store<f64>(rows.entryOf(rowAt(i)), timeAt(i), 8)
+    copyFloats(valuesAt(i), values, dimension)
+    store<f64>(entryAt(i), timeAt(i), 8)
     rows.touch(rowAt(i))
     updated++
   }
@@ -164,8 +150,8 @@ export function exportRows(count: u32): void {
   const columns = dimension + stateColumns
   locate(count, usize(columns) << 2, true)
   for (let i: u32 = 0; i < count; i++) {
-    copyFloats(floats + ((usize(i) * usize(columns)) << 2), addressAt(i), columns)
-    store<f64>(times + (usize(i) << 3), load<f64>(rows.entryOf(rowAt(i)), 8))
+    copyFloats(floats + ((usize(i) * usize(columns)) << 2), valuesAt(i), columns)
+    store<f64>(times + (usize(i) << 3), load<f64>(entryAt(i), 8))
   }
 }
 
@@ -175,49 +161,16 @@ export function importRows(count: u32): bool {
   locate(count, 0, false)
   for (let i: u32 = 0; i < count; i++) {
     if (!ensure(i, timeAt(i))) return false
-    copyFloats(addressAt(i), floats + ((usize(i) * usize(columns)) << 2), columns)
+    copyFloats(valuesAt(i), floats + ((usize(i) * usize(columns)) << 2), columns)
   }
   return true
-}
-
-// @ts-ignore: decorator
-@inline
-function idAt(i: u32): u64 { return load<u64>(ids + (usize(i) << 3)) }
-// @ts-ignore: decorator
-@inline
-function timeAt(i: u32): f64 { return load<f64>(times + (usize(i) << 3)) }
-// @ts-ignore: decorator
-@inline
-function rowAt(i: u32): u32 { return load<u32>(located + (usize(i) << 3)) }
-// @ts-ignore: decorator
-@inline
-function addressAt(i: u32): usize { return usize(load<u32>(located + (usize(i) << 3), 4)) }
-
-/**
- * First pass. Address 0 means no row. `rowBytes` of each row are touched, and its entry when asked. Loops are apart and short so
- * that many loads are under way at once; what is touched for a missing row is unimportant memory near address 0.
- */
-function locate(count: u32, rowBytes: usize, withEntry: bool): void {
-  let seen: u32 = 0
-  for (let i: u32 = 0; i < count; i++) seen += load<u32>(homeSlot(hashOf(idAt(i))))
-  for (let i: u32 = 0; i < count; i++) {
-    const id = idAt(i)
-    const slot = id != 0 ? findSlot(id, hashOf(id)) : 0
-    store<u64>(located + (usize(i) << 3), slot != 0 ? load<u64>(slot, 8) : 0)
-  }
-  for (let i: u32 = 0; i < count; i++) {
-    const values = addressAt(i)
-    for (let offset: usize = 0; offset < rowBytes; offset += 64) seen += load<u32>(values + offset)
-    if (withEntry) seen += load<u32>(rows.entryOf(rowAt(i)))
-  }
-  sink = seen
 }
 
 /** Gives the i-th id a row with initial values when it has none. */
 // @ts-ignore: decorator
 @inline
 function ensure(i: u32, time: f64): bool {
-  return addressAt(i) != 0 || create(i, time)
+  return valuesAt(i) != 0 || create(i, time)
 }
 
 function create(i: u32, time: f64): bool {
@@ -225,19 +178,20 @@ function create(i: u32, time: f64): bool {
   const hash = hashOf(id)
   const twin = findSlot(id, hash)
   if (twin != 0) {
-    store<u64>(located + (usize(i) << 3), load<u64>(twin, 8))
+    locateAt(i, load<u64>(twin, 8))
     return true
   }
   if (!makeRoom(hash)) return false
   const row = rows.takeRow(id)
   if (!rows.isRow(row)) return false
-  const values = rows.valuesOf(row)
-  addSlot(id, hash, row, u32(values))
-  store<u64>(located + (usize(i) << 3), (u64(values) << 32) | u64(row))
+  const place = (u64(rows.entryOf(row)) << 32) | u64(row)
+  addSlot(id, hash, place)
+  locateAt(i, place)
+  const values = valuesAt(i)
   writeInitial(id, seed, scale, dimension, values)
   const state = values + (usize(dimension) << 2)
   for (let column: u32 = 0; column < stateColumns; column++) store<f32>(state + (usize(column) << 2), initialState)
-  store<f64>(rows.entryOf(row), time, 8)
+  store<f64>(entryAt(i), time, 8)
   return true
 }
 
