@@ -27,7 +27,7 @@ export interface TableSpec {
 
 export interface PushResult {
   readonly updated: number
-  /** Rows refused: a NaN or infinite gradient, or the table is full. */
+  /** Rows refused: a NaN, infinite or enormous (above 2^63) gradient, an event time that is not finite, or the table is full. */
   readonly refused: number
 }
 
@@ -44,6 +44,7 @@ export interface Table {
   push(ids: BigUint64Array, count: number, gradients: Float32Array, eventTimesMs: Float64Array): PushResult
   /** Overwrites values (optimizer state untouched, created fresh for new rows): how a view applies a delta. */
   set(ids: BigUint64Array, count: number, values: Float32Array, eventTimesMs: Float64Array): PushResult
+  /** Also takes the ids off the touched set. */
   remove(ids: BigUint64Array, count: number): void
   /** Ids pushed or set since the last drain, ascending; clears the set. */
   drainTouched(): BigUint64Array

@@ -1,5 +1,5 @@
-// The scratch area of one batch, and its first pass: find every row and touch its cache lines, in short separate loops so that
-// as many cache misses as possible are under way at once.
+// The scratch area of one batch, and its first pass: find every row and touch its cache lines, in short separate loops so
+// that as many cache misses as possible are under way at once.
 
 import { findSlot, hashOf, homeSlot } from './index-segments'
 import { allocate } from './memory'

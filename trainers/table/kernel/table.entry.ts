@@ -1,4 +1,5 @@
-// The table's exported calls. Each works on a batch in the scratch area, in two passes: locate every row, then copy or update.
+// The table's exported calls. Each works on a batch in the scratch area, in two passes: locate every row, then copy or
+// update.
 
 import { acceptableGradient, adagrad, copyFloats, finiteValues, halved, scaledAdd, writeInitial } from './arithmetic'
 import { createBatch, entryAt, flags, floats, idAt, ids, locate, locateAt, rowAt, timeAt, times, valuesAt } from './batch'
