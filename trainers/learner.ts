@@ -1,0 +1,201 @@
+// One model learning batch by batch: predicts a batch, then learns it, all parameters behind a shard. Deterministic: equal
+// states and equal batches give equal bytes on one backend and build.
+import * as tf from '@tensorflow/tfjs-core'
+import { type Head, heads } from '../schemas/labels.ts'
+import type { FeatureSet } from '../streams/features/feature-set.ts'
+import { DenseTensors } from './model/dense-tensors.ts'
+import { writeDense } from './model/embedding-input.ts'
+import { initialDense, type TableFactory } from './model/initial-parameters.ts'
+import { type BatchLabels, headLoss, retrievalLoss } from './model/losses.ts'
+import { type InputLayout, type ModelLayout, modelLayout } from './model/model-layout.ts'
+import type { ModelSpec } from './model/model-spec.ts'
+import {
+  type RankerActivations,
+  type RankerWeights,
+  rankerBackward,
+  rankerForward,
+  rankerWeights,
+  type SlotSums,
+  slotSums,
+} from './model/ranker.ts'
+import { toPredictions } from './model/scorer.ts'
+import { type TowerActivations, type TowerWeights, towerBackward, towerForward, towerWeights } from './model/towers.ts'
+import { ParameterShard } from './parameter-server/parameter-shard.ts'
+import { type SidePair, TableBatch } from './table-batch.ts'
+import type { TrainingRow } from './training-row.ts'
+import { VideoFrequencies } from './video-frequencies.ts'
+
+export interface LearnerOptions {
+  readonly spec: ModelSpec
+  readonly featureSet: FeatureSet
+  readonly tableFactory: TableFactory
+  readonly bucket?: number
+  readonly epoch?: number
+  readonly rowsPerDeltaMax?: number
+  readonly syncsPerDense?: number
+}
+
+/** Rows predicted in one go. */
+const predictRowsMax = 512
+
+interface Inputs {
+  readonly ranker: SidePair<Float32Array>
+  readonly towers: SidePair<Float32Array>
+}
+
+interface Forward {
+  readonly weights: RankerWeights
+  readonly activations: RankerActivations
+  readonly towerWeights: SidePair<TowerWeights>
+  readonly towers: SidePair<TowerActivations>
+}
+
+export class Learner {
+  readonly layout: ModelLayout
+  readonly shard: ParameterShard
+  readonly frequencies: VideoFrequencies
+  readonly #spec: ModelSpec
+  readonly #tensors: DenseTensors
+  readonly #sums: SlotSums
+  readonly #rankerTables: readonly TableBatch[]
+  readonly #towerTable: TableBatch
+  readonly #positiveHeads: readonly number[]
+
+  /** Await denseCompute() first. Throws config-invalid where spec and feature set do not fit. */
+  constructor(options: LearnerOptions) {
+    const { spec } = options
+    const layout = modelLayout(spec, options.featureSet)
+    const dense = initialDense(spec, layout)
+    const towers = spec.towers!
+    this.#spec = spec
+    this.layout = layout
+    const denseOptimizerOf = (name: string) => (name.startsWith('tower.') ? towers : spec.ranker!).optimizer
+    this.shard = new ParameterShard({ ...options, dense, denseOptimizerOf })
+    this.frequencies = new VideoFrequencies(towers.frequency)
+    this.#tensors = new DenseTensors(this.shard.dense, dense)
+    this.#sums = slotSums(layout.ranker)
+    const { query, entry } = layout.ranker
+    const names = new Set([...query.tables, ...entry.tables].map(({ table }) => table))
+    this.#rankerTables = [...names].map((name) => new TableBatch(name, query, entry))
+    this.#towerTable = new TableBatch(towers.table, layout.towers.query, layout.towers.entry)
+    this.#positiveHeads = towers.positives.map((name) => heads.indexOf(name as Head))
+  }
+
+  /** rows x heads with the present weights (no fp16 rounding); nothing changes. */
+  predict(rows: readonly TrainingRow[]): Float32Array {
+    const out = new Float32Array(rows.length * heads.length)
+    for (let from = 0; from < rows.length; from += predictRowsMax) {
+      const part = rows.slice(from, from + predictRowsMax)
+      const inputs = this.#read(part)
+      const logits = tf.tidy(() => this.#forward(part.length, inputs).activations.logits.dataSync()) as Float32Array
+      out.set(toPredictions(logits), from * heads.length)
+    }
+    return out
+  }
+
+  /** Learns the batch; returns what was predicted before, rows x heads. */
+  learn(rows: readonly TrainingRow[]): Float32Array {
+    if (rows.length === 0) return new Float32Array(0)
+    for (const row of rows) if (row.isFirst) this.frequencies.draw(row.videoId)
+    const inputs = this.#read(rows)
+    const eventTimesMs = Float64Array.from(rows, (row) => row.eventTimeMs)
+    return tf.tidy(() => {
+      const forward = this.#forward(rows.length, inputs)
+      const logits = forward.activations.logits.dataSync() as Float32Array
+      this.#learnHeads(rows, forward, logits, eventTimesMs)
+      this.#learnTowers(rows, forward, eventTimesMs)
+      return toPredictions(logits)
+    })
+  }
+
+  #read(rows: readonly TrainingRow[]): Inputs {
+    const empty = (layout: InputLayout) => new Float32Array(rows.length * layout.columns)
+    const sidesOf = ({ query, entry }: SidePair<InputLayout>) => ({ query: empty(query), entry: empty(entry) })
+    const { ranker: rankerLayout, towers: towersLayout } = this.layout
+    const [ranker, towers] = [sidesOf(rankerLayout), sidesOf(towersLayout)]
+    for (const table of this.#rankerTables) table.read(this.shard, rows, ranker)
+    this.#towerTable.read(this.shard, rows, towers)
+    for (const side of ['query', 'entry'] as const) {
+      const own = rows.map((row) => row[side])
+      writeDense(rankerLayout[side], own, ranker[side])
+      writeDense(towersLayout[side], own, towers[side])
+    }
+    return { ranker, towers }
+  }
+
+  #forward(rowCount: number, inputs: Inputs): Forward {
+    const { layout } = this
+    const tower = (side: 'query' | 'entry', weights: TowerWeights) =>
+      towerForward(weights, tf.tensor2d(inputs.towers[side], [rowCount, layout.towers[side].columns]))
+    const weightsOf = { query: towerWeights(this.#tensors, 'query'), entry: towerWeights(this.#tensors, 'entry') }
+    const towers = { query: tower('query', weightsOf.query), entry: tower('entry', weightsOf.entry) }
+    const similarities = tf.sum(tf.mul(towers.query.vectors, towers.entry.vectors), 1).dataSync()
+    const { query, entry, similarityColumn } = layout.ranker
+    for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
+      inputs.ranker.entry[rowIndex * entry.columns + similarityColumn] = similarities[rowIndex]!
+    }
+    const weights = rankerWeights(this.#tensors, this.#spec.ranker!.hidden.length)
+    const activations = rankerForward(
+      weights,
+      this.#sums,
+      layout.ranker,
+      tf.tensor2d(inputs.ranker.query, [rowCount, query.columns]),
+      tf.tensor2d(inputs.ranker.entry, [rowCount, entry.columns]),
+    )
+    return { weights, activations, towerWeights: weightsOf, towers }
+  }
+
+  #learnHeads(
+    rows: readonly TrainingRow[],
+    { weights, activations }: Forward,
+    logits: Float32Array,
+    eventTimesMs: Float64Array,
+  ): void {
+    const gradient = new Float32Array(logits.length)
+    headLoss(logits, labelsOf(rows), gradient)
+    const above = tf.tensor2d(gradient, [rows.length, heads.length])
+    const back = rankerBackward(weights, this.#sums, this.layout.ranker, activations, above)
+    const sides = { query: floats(back.query), entry: floats(back.entry) }
+    for (const table of this.#rankerTables) table.push(this.shard, rows.length, sides, eventTimesMs)
+    for (const [name, tensor] of back.dense) this.shard.pushDense(name, floats(tensor))
+  }
+
+  #learnTowers(rows: readonly TrainingRow[], forward: Forward, eventTimesMs: Float64Array): void {
+    const weights = Float32Array.from(
+      rows,
+      (row) => row.weight * (this.#isPositive(row.after) - this.#isPositive(row.before)),
+    )
+    if (weights.every((weight) => weight === 0)) return
+    const { query, entry } = forward.towers
+    const similarities = floats(tf.matMul(query.vectors, tf.transpose(entry.vectors)))
+    const gradient = new Float32Array(similarities.length)
+    const videoIds = BigUint64Array.from(rows, (row) => row.videoId)
+    const logFrequencies = Float64Array.from(rows, (row) => this.frequencies.logFrequency(row.videoId))
+    retrievalLoss(similarities, this.#spec.towers!.temperature, weights, logFrequencies, videoIds, gradient)
+    const above = tf.tensor2d(gradient, [rows.length, rows.length])
+    const queryBack = towerBackward(forward.towerWeights.query, 'query', query, tf.matMul(above, entry.vectors))
+    const entryAbove = tf.matMul(tf.transpose(above), query.vectors) as tf.Tensor2D
+    const entryBack = towerBackward(forward.towerWeights.entry, 'entry', entry, entryAbove)
+    const sides = { query: floats(queryBack.input), entry: floats(entryBack.input) }
+    this.#towerTable.push(this.shard, rows.length, sides, eventTimesMs)
+    for (const [name, tensor] of [...queryBack.dense, ...entryBack.dense]) this.shard.pushDense(name, floats(tensor))
+  }
+
+  #isPositive(labels: Float32Array): number {
+    return this.#positiveHeads.some((head) => labels[head] === 1) ? 1 : 0
+  }
+}
+
+function labelsOf(rows: readonly TrainingRow[]): BatchLabels {
+  const after = new Float32Array(rows.length * heads.length)
+  const before = new Float32Array(rows.length * heads.length)
+  for (const [rowIndex, row] of rows.entries()) {
+    after.set(row.after, rowIndex * heads.length)
+    before.set(row.before, rowIndex * heads.length)
+  }
+  return { after, before, weights: Float32Array.from(rows, (row) => row.weight) }
+}
+
+function floats(tensor: tf.Tensor): Float32Array {
+  return tensor.dataSync() as Float32Array
+}

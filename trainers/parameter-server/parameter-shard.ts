@@ -1,0 +1,239 @@
+// Owns a model's parameters: pulls change nothing, pushes are folded in order, deltas carry what changed since the last,
+// and a dump holds everything, so that a shard loaded from it continues byte for byte.
+
+import type { Delta, DenseTensor, ReceivedTimeBin, TableDelta } from '../../schemas/generated.ts'
+import { encodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
+import { encodeFloats } from '../../schemas/layouts/floats.ts'
+import { assert } from '../../streams/runtime/errors.ts'
+import { roundToHalf } from '../model/half.ts'
+import { type TableFactory, tablesOf } from '../model/initial-parameters.ts'
+import type { DenseParameter, Parameters } from '../model/model.ts'
+import type { ModelSpec } from '../model/model-spec.ts'
+import { travelsHalf } from '../model/replica.ts'
+import { decodeSnapshot, encodeSnapshot, specFingerprint } from '../model/snapshot.ts'
+import type { PushResult, Table } from '../table/table.ts'
+import { ChangeLog } from './change-log.ts'
+
+export interface DenseOptimizer {
+  readonly learningRate: number
+  readonly initialAccumulator: number
+}
+
+export interface ParameterShardOptions {
+  readonly spec: ModelSpec
+  readonly tableFactory: TableFactory
+  /** Dense tensors to start from, and how each of them learns (AdaGrad). */
+  readonly dense?: ReadonlyMap<string, DenseParameter>
+  readonly denseOptimizerOf?: (name: string) => DenseOptimizer
+  readonly bucket?: number
+  readonly epoch?: number
+  /** Most rows of one table in one delta; those left over come first-in-line with the next. */
+  readonly rowsPerDeltaMax?: number
+  /** Dense tensors travel with each so-many-th sync. */
+  readonly syncsPerDense?: number
+}
+
+export interface DeltaProgress {
+  /** Above that of every earlier delta. */
+  readonly version: number
+  readonly trainedThrough: Readonly<Record<string, number>>
+  readonly eventTimeMs: number
+  readonly receivedTimes: readonly ReceivedTimeBin[]
+}
+
+/** Keeps the division of a dense step finite. */
+const denseEpsilon = 1e-10
+
+export class ParameterShard implements Parameters {
+  readonly model: string
+  readonly spec: ModelSpec
+  readonly tables: ReadonlyMap<string, Table>
+  readonly #options: ParameterShardOptions
+  readonly #dense: Map<string, DenseParameter>
+  readonly #accumulators = new Map<string, Float32Array>()
+  readonly #changeLogByTable: ReadonlyMap<string, ChangeLog>
+  readonly #denseChanged = new Set<string>()
+  #existed = new Uint8Array(0)
+  #version = 0
+  #syncs = 0
+
+  constructor(options: ParameterShardOptions) {
+    this.#options = options
+    this.spec = options.spec
+    this.model = options.spec.model
+    this.tables = tablesOf(options.spec, options.tableFactory)
+    this.#changeLogByTable = new Map(options.spec.tables.map(({ name }) => [name, new ChangeLog()]))
+    this.#dense = new Map(options.dense)
+    for (const { name, values } of this.#dense.values()) {
+      this.#accumulators.set(name, new Float32Array(values.length).fill(this.#optimizerOf(name).initialAccumulator))
+    }
+  }
+
+  get dense(): ReadonlyMap<string, DenseParameter> {
+    return this.#dense
+  }
+
+  /** Version of the newest delta taken; 0 before the first. */
+  get version(): number {
+    return this.#version
+  }
+
+  pull(table: string, ids: BigUint64Array, count: number, out: Float32Array): void {
+    this.#table(table).pull(ids, count, out)
+  }
+
+  /** As Table.push: distinct ids, one gradient row and one event time each. */
+  push(
+    name: string,
+    ids: BigUint64Array,
+    count: number,
+    gradients: Float32Array,
+    eventTimesMs: Float64Array,
+  ): PushResult {
+    const table = this.#table(name)
+    if (this.#existed.length < count) this.#existed = new Uint8Array(2 * count)
+    table.contains(ids, count, this.#existed)
+    this.#changeLogByTable.get(name)!.append(ids, count, gradients, table.spec.dimension, this.#existed)
+    return table.push(ids, count, gradients, eventTimesMs)
+  }
+
+  /** One AdaGrad step (Duchi et al. 2011, per element). A gradient with a value that is not finite is refused whole. */
+  pushDense(name: string, gradient: Float32Array): boolean {
+    const parameter = this.#dense.get(name)
+    assert(parameter && parameter.values.length === gradient.length, `dense tensor ${name} takes this gradient`)
+    if (!allFinite(gradient)) return false
+    adagrad(parameter.values, gradient, this.#accumulators.get(name)!, this.#optimizerOf(name).learningRate)
+    // A new object over the same values: whoever keeps a copy sees that it is old.
+    this.#dense.set(name, { ...parameter })
+    this.#denseChanged.add(name)
+    return true
+  }
+
+  /** What changed since the last delta; null where nothing did. Counts as one sync interval either way. */
+  takeDelta({ version, trainedThrough, eventTimeMs, receivedTimes }: DeltaProgress): Delta | null {
+    assert(version > this.#version, `version ${version} follows ${this.#version}`)
+    const denseDue = this.#syncs % (this.#options.syncsPerDense ?? 4) === 0
+    this.#syncs++
+    const tables = this.spec.tables.flatMap((spec) => this.#tableDelta(spec.name) ?? [])
+    const dense = denseDue ? this.#denseDelta() : []
+    if (tables.length + dense.length + receivedTimes.length === 0) return null
+    const baseVersion = this.#version
+    this.#version = version
+    const { bucket = 0, epoch = 0 } = this.#options
+    const { model } = this
+    return {
+      type: 'Delta',
+      model,
+      bucket,
+      epoch,
+      baseVersion,
+      version,
+      trainedThrough,
+      eventTimeMs,
+      receivedTimes,
+      tables,
+      dense,
+    }
+  }
+
+  /** The whole state; also the snapshot that replicas load. */
+  dump(): Uint8Array {
+    const { bucket = 0, epoch = 0 } = this.#options
+    const state = new Map([...this.#changeLogByTable].map(([name, log]) => [`changes/${name}`, log.dump()]))
+    state.set('changes', new TextEncoder().encode(JSON.stringify([...this.#denseChanged].sort())))
+    return encodeSnapshot({
+      facts: {
+        model: this.model,
+        spec: specFingerprint(this.spec),
+        bucket,
+        epoch,
+        version: this.#version,
+        syncs: this.#syncs,
+      },
+      dumpByTable: new Map([...this.tables].map(([name, table]) => [name, table.dump()])),
+      dense: this.#dense,
+      accumulators: this.#accumulators,
+      state,
+    })
+  }
+
+  /** Throws RangeError on a dump of another spec. */
+  load(bytes: Uint8Array): void {
+    const snapshot = decodeSnapshot(this.spec, bytes)
+    for (const [name, dump] of snapshot.dumpByTable) this.#table(name).load(dump)
+    for (const { name, shape, values } of snapshot.dense.values()) {
+      const own = this.#dense.get(name)
+      const accumulator = snapshot.accumulators.get(name)
+      if (!own || own.values.length !== values.length || !accumulator) {
+        throw new RangeError(`dense tensor ${name} of the dump does not fit this shard`)
+      }
+      this.#dense.set(name, { name, shape, values: values.slice() })
+      this.#accumulators.set(name, accumulator.slice())
+    }
+    for (const [name, log] of this.#changeLogByTable) log.load(snapshot.state.get(`changes/${name}`)!)
+    this.#denseChanged.clear()
+    const changed = JSON.parse(new TextDecoder().decode(snapshot.state.get('changes'))) as string[]
+    for (const name of changed) this.#denseChanged.add(name)
+    this.#version = snapshot.facts.version
+    this.#syncs = snapshot.facts.syncs
+  }
+
+  #tableDelta(name: string): TableDelta | null {
+    const log = this.#changeLogByTable.get(name)!
+    if (log.isEmpty) return null
+    const table = this.#table(name)
+    const ids = presentOf(table, log.take(this.#options.rowsPerDeltaMax ?? 16_384))
+    if (ids.length === 0) return null
+    const { dimension } = table.spec
+    const half = travelsHalf(table.spec)
+    const values = new Float32Array(ids.length * dimension)
+    const eventTimesMs = new Float64Array(ids.length)
+    table.pull(ids, ids.length, values)
+    table.eventTimes(ids, ids.length, eventTimesMs)
+    if (half) roundToHalf(values)
+    const rows = encodeDeltaRows({ ids, eventTimesMs, values }, half)
+    return { table: name, dimension, half, rows, tombstones: new Uint8Array(0) }
+  }
+
+  #denseDelta(): DenseTensor[] {
+    const names = [...this.#denseChanged].sort()
+    this.#denseChanged.clear()
+    return names.map((name) => {
+      const { shape, values } = this.#dense.get(name)!
+      return { name, shape, values: encodeFloats(values.slice()) }
+    })
+  }
+
+  #table(name: string): Table {
+    const table = this.tables.get(name)
+    assert(table, `table ${name} is one of ${this.model}`)
+    return table
+  }
+
+  #optimizerOf(name: string): DenseOptimizer {
+    return this.#options.denseOptimizerOf?.(name) ?? { learningRate: 0.01, initialAccumulator: 0.01 }
+  }
+}
+
+/** A row whose every gradient was refused has nothing to send. */
+function presentOf(table: Table, ids: BigUint64Array): BigUint64Array {
+  const present = new Uint8Array(ids.length)
+  table.contains(ids, ids.length, present)
+  return present.includes(0) ? ids.filter((_, index) => present[index] === 1) : ids
+}
+
+function allFinite(values: Float32Array): boolean {
+  let sum = 0
+  for (let index = 0; index < values.length; index++) sum += values[index]! * 0
+  return sum === 0
+}
+
+function adagrad(values: Float32Array, gradient: Float32Array, accumulator: Float32Array, learningRate: number): void {
+  for (let index = 0; index < values.length; index++) {
+    const g = gradient[index]!
+    if (g === 0) continue
+    const sum = accumulator[index]! + g * g
+    accumulator[index] = sum
+    values[index] = values[index]! - (learningRate * g) / (Math.sqrt(sum) + denseEpsilon)
+  }
+}
