@@ -149,9 +149,9 @@ const stepArbitrary: fc.Arbitrary<StreamStep> = fc.record({
   ),
   afterMs: fc.constantFrom(0, 1, 1_000, 60_000, 400_000),
   eventAgeMs: fc.constantFrom(0, 0, 0, -1_000, 5_000, 300_000),
-  user: fc.nat(1),
+  user: fc.constantFrom(0, 0, 0, 1),
   video: fc.nat(3),
-  page: fc.nat(5),
+  page: fc.nat(2),
   named: fc.nat(3),
   withdrawn: fc.boolean(),
   amount: fc.constantFrom(0, 500, 1_900, 9_000, 19_500, 40_000),
@@ -164,7 +164,7 @@ export function streamArbitrary(stepsMax: number): fc.Arbitrary<InteractionsReco
 }
 
 function recordsOf(steps: readonly StreamStep[]): InteractionsRecord[] {
-  const records: InteractionsRecord[] = []
+  const records: InteractionsRecord[] = ['r0', 'r1'].map((requestId) => pageFixture(requestId, 0, { userId: 'u0' }))
   let atMs = 0
   for (const [index, step] of steps.entries()) {
     atMs += step.afterMs
@@ -180,7 +180,7 @@ function recordOf(step: StreamStep, index: number, atMs: number): InteractionsRe
   if (step.kind === 'page') {
     const featureSet = step.named === 0 ? '' : 'f1'
     const page = pageFixture(`r${step.page}`, atMs, { userId: user, featureSet, eventId: `page ${index}` })
-    return { ...page, entries: page.entries.slice(0, 1 + (step.video % 3)) }
+    return { ...page, entries: page.entries.slice(0, step.video === 3 ? 1 : 3) }
   }
   const act = {
     ...actPart(`act ${index}`, atMs),
@@ -188,7 +188,7 @@ function recordOf(step: StreamStep, index: number, atMs: number): InteractionsRe
     userId: user,
     videoId: `v${step.video}`,
     requestId: step.named < 2 ? `r${step.page}` : null,
-    position: step.named === 0 ? step.video - 1 : null,
+    position: step.named === 0 ? Math.max(0, step.video - 1) : null,
   }
   const { withdrawn } = step
   const givenLabels: Record<string, boolean> =
