@@ -1,13 +1,17 @@
 # Every target works on a fresh machine with git, make, curl and any Node >= 18 with npm.
-# Variables given to make reach the command through its environment: `make demo LOG=kafka SECONDS=60`.
+# Variables: `make demo LOG=kafka SECONDS=60 USERS=200 PORT=8081`; ARGS passes anything else on.
 
 NODE_BIN := $(CURDIR)/.tooling/node_modules/node/bin
 export PATH := $(NODE_BIN):$(PATH)
 export SHARED_DATA ?= $(abspath $(CURDIR)/../shared/data)
 
-# Environment variables count as much as variables on make's command line.
-PASSED := LOG SECONDS USERS EVENTS_PER_SECOND PORT SEED DATA_DIR
-$(foreach name,$(PASSED),$(if $(filter undefined,$(origin $(name))),,$(eval export $(name))))
+# Those that the demo takes as flags; environment variables count as much as variables on make's command line.
+flag = $(if $($(1)),$(2) $($(1)))
+DEMO_FLAGS = $(call flag,LOG,--log) $(call flag,SECONDS,--seconds) $(call flag,USERS,--users) \
+  $(call flag,EVENTS_PER_SECOND,--events-per-second) $(call flag,SEED,--seed)
+ifdef PORT
+export FRESHET_GATEWAY_PORT := $(PORT)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help ready build demo test check bench clean
@@ -19,7 +23,7 @@ ready:
 	@sh infra/build/bootstrap.sh
 
 demo: ready ## run the whole loop on a real sample (LOG=kafka for a real Kafka, SECONDS=60 to end by itself)
-	@./freshet demo $(ARGS)
+	@./freshet demo $(strip $(DEMO_FLAGS) $(ARGS))
 
 test: ready ## check, then every test, integration tests included (installs JDK, Maven, Chromium when root)
 	@sh infra/build/test-engines.sh
