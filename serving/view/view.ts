@@ -1,0 +1,275 @@
+// Everything a serving shard knows, in one thread: a fold of its partitions of the log. A record takes effect whole
+// between two requests; the stamp says which ones have.
+import type { AnyRecord, Delta, FeedServed, VideosRecord } from '../../schemas/generated.ts'
+import type { FeatureSet } from '../../streams/features/feature-set.ts'
+import { foldUserFacts } from '../../streams/features/user-facts.ts'
+import { foldVideoFacts } from '../../streams/features/video-facts.ts'
+import type { Recorded } from '../../streams/processor/processor.ts'
+import type { Clock } from '../../streams/runtime/runtime.ts'
+import type { Replica } from '../../trainers/model/model.ts'
+import type { Params } from '../feed/params.ts'
+import { exactIndex } from '../retrieval/exact-index.ts'
+import { type FreshIndex, freshIndex } from '../retrieval/fresh-index.ts'
+import type { VectorIndex } from '../retrieval/vector-index.ts'
+import { Catalog } from './catalog.ts'
+import { CountView } from './count-view.ts'
+import { type FreshnessHistogram, freshnessHistogram } from './freshness-histogram.ts'
+import { PageMemory } from './page-memory.ts'
+import { PolicyBook } from './policy-book.ts'
+import { StampWaiters } from './stamp-waiters.ts'
+import { type UserEvent, UserView } from './user-view.ts'
+import { VectorView, type VectorViewOptions } from './vector-view.ts'
+import { defaultViewLimits, type ViewLimits } from './view-limits.ts'
+
+export interface ViewOptions {
+  readonly features: FeatureSet
+  /** The model that ranks, and the running counts. */
+  readonly model: Replica
+  readonly counts: Replica
+  /** Dimension of the item vectors. */
+  readonly vectorDimension: number
+  readonly encoderOf: VectorViewOptions['encoderOf']
+  /** The exact index by default. */
+  readonly makeIndex?: () => VectorIndex
+  readonly clock: Clock
+  readonly limits?: Partial<ViewLimits>
+}
+
+/** bad: counted, and nothing changed; gap: a delta is missing before this one, which may be applied again later. */
+export type ViewOutcome = 'applied' | 'stale' | 'gap' | 'bad'
+
+export class View {
+  readonly features: FeatureSet
+  readonly model: Replica
+  readonly counts: Replica
+  readonly catalog: Catalog
+  readonly countView: CountView
+  readonly vectors: VectorView
+  /** Content embeddings of servable videos: what is near a video that no tower knows yet. */
+  readonly contents: VectorIndex
+  readonly fresh: FreshIndex
+  readonly policies: PolicyBook
+  readonly pages: PageMemory
+  /** Milliseconds from an event's acceptance until what it taught could be served. */
+  readonly freshness: FreshnessHistogram = freshnessHistogram()
+  /** False while the past is read: its age says nothing about freshness. */
+  measuresFreshness = false
+  readonly badRecords = { count: 0, newest: [] as string[] }
+  evictedUsers = 0
+  private readonly limits: ViewLimits
+  private readonly clock: Clock
+  private readonly users = new Map<string, UserView>()
+  private readonly nextByPlace = new Map<string, number>()
+  private readonly waiters = new StampWaiters()
+
+  constructor(options: ViewOptions) {
+    this.limits = { ...defaultViewLimits, ...options.limits }
+    this.clock = options.clock
+    this.features = options.features
+    this.model = options.model
+    this.counts = options.counts
+    this.catalog = new Catalog(this.limits)
+    this.countView = new CountView(options.counts, this.catalog, this.limits)
+    const vectorsMax = this.limits.videosMax + this.limits.unpublishedMax
+    this.vectors = new VectorView({
+      catalog: this.catalog,
+      makeIndex: options.makeIndex ?? (() => exactIndex({ dimension: options.vectorDimension, vectorsMax })),
+      encoderOf: options.encoderOf,
+    })
+    this.contents = exactIndex({ dimension: 64, vectorsMax })
+    this.fresh = freshIndex({ videosMax: this.limits.freshMax })
+    this.policies = new PolicyBook(this.limits.policyVersionsMax)
+    this.pages = new PageMemory(this.limits.pagesMax)
+  }
+
+  get params(): Params {
+    return this.policies.params
+  }
+
+  get residentUsers(): number {
+    return this.users.size
+  }
+
+  /** Next offset by "topic/partition". */
+  get stamp(): Record<string, number> {
+    return Object.fromEntries([...this.nextByPlace].sort(([left], [right]) => (left < right ? -1 : 1)))
+  }
+
+  nextOf(topic: string, partition: number): number {
+    return this.nextByPlace.get(`${topic}/${partition}`) ?? 0
+  }
+
+  /** Resolves when the view has taken everything before `next` in. */
+  reached(topic: string, partition: number, next: number, signal: AbortSignal): Promise<void> {
+    if (this.nextOf(topic, partition) >= next) return Promise.resolve()
+    return this.waiters.wait(`${topic}/${partition}`, next, signal)
+  }
+
+  /** The user as known, or as nobody is known yet; not kept by asking. */
+  userOf(userId: string): UserView {
+    return this.users.get(userId) ?? new UserView(userId, this.limits)
+  }
+
+  /** Folds one record. Records before the stamp are stale. Never throws for what a record holds. */
+  apply(input: Recorded): ViewOutcome {
+    const place = `${input.topic}/${input.partition}`
+    if (input.offset < (this.nextByPlace.get(place) ?? 0)) return 'stale'
+    let outcome: ViewOutcome
+    try {
+      outcome = this.fold(input.record, input.offset)
+    } catch (thrown) {
+      outcome = this.noteBad(place, input.offset, thrown instanceof Error ? thrown.message : String(thrown))
+    }
+    if (outcome !== 'gap') this.advance(place, input.offset + 1)
+    return outcome
+  }
+
+  /** Passes over a record that could not be decoded, or a gap in the offsets. */
+  skip(topic: string, partition: number, offset: number, reason: string | null): void {
+    const place = `${topic}/${partition}`
+    if (offset < (this.nextByPlace.get(place) ?? 0)) return
+    if (reason !== null) this.noteBad(place, offset, reason)
+    this.advance(place, offset + 1)
+  }
+
+  /** Replaces the parameters of one of the two models by a snapshot of their owner. Throws RangeError on a misfit. */
+  load(model: string, snapshot: Uint8Array): void {
+    this.replicaOf(model).load(snapshot)
+    if (model === this.counts.model) this.countView.reloaded()
+  }
+
+  /** A page just served, ahead of the log: the next request must not repeat it. */
+  served(record: FeedServed): void {
+    if (record.imported || this.pages.has(record.requestId)) return
+    this.resident(record.userId).served(record, this.catalog)
+    this.pages.keep(record)
+    this.countView.openRegion(record.region)
+  }
+
+  private fold(record: AnyRecord, offset: number): ViewOutcome {
+    switch (record.type) {
+      case 'FeedServed':
+        this.served(record)
+        return 'applied'
+      case 'VideoWatched':
+      case 'VideoSkipped':
+      case 'VideoLiked':
+      case 'VideoShared':
+      case 'VideoSaved':
+      case 'VideoCommented':
+      case 'VideoReported':
+      case 'NotInterested':
+      case 'CreatorFollowed':
+      case 'InterestsReset':
+        this.acted(record)
+        return 'applied'
+      case 'VideoUploaded':
+      case 'VideoTranscoded':
+      case 'VideoFingerprinted':
+      case 'VideoEmbedded':
+      case 'VideoModerated':
+      case 'VideoPublished':
+      case 'VideoTakenDown':
+        this.foldVideo(record)
+        return 'applied'
+      case 'UserJoined':
+      case 'InterestsChosen':
+      case 'ProfileChanged':
+      case 'UserErased':
+        this.foldUser(record)
+        return 'applied'
+      case 'PolicyChanged':
+        this.policies.apply(record, offset + 1)
+        return 'applied'
+      case 'Delta':
+        return this.foldDelta(record)
+      case 'ItemVector':
+        this.vectors.upsert(record)
+        return 'applied'
+      case 'GenerationReady':
+        this.vectors.ready(record)
+        return 'applied'
+      default:
+        return 'applied'
+    }
+  }
+
+  private acted(record: UserEvent): void {
+    this.resident(record.userId).acted(record, this.catalog)
+  }
+
+  private foldUser(
+    record: Extract<AnyRecord, { type: 'UserJoined' | 'InterestsChosen' | 'ProfileChanged' | 'UserErased' }>,
+  ): void {
+    const facts = foldUserFacts(this.users.get(record.userId)?.facts ?? null, record)
+    if (facts === null) {
+      this.pages.forget(this.users.get(record.userId)?.requestIds ?? [])
+      this.users.delete(record.userId)
+      return
+    }
+    this.resident(record.userId).facts = facts
+    if (facts.region !== null) this.countView.openRegion(facts.region)
+  }
+
+  private foldVideo(record: VideosRecord): void {
+    const known = this.catalog.byId(record.videoId)?.facts ?? null
+    const facts = foldVideoFacts(known, record)
+    if (record.type === 'VideoPublished') this.catalog.publish(record, facts!)
+    else if (record.type === 'VideoTakenDown') this.catalog.takeDown(record)
+    else if (record.type === 'VideoModerated') this.catalog.moderate(record)
+    else if (facts !== null && facts !== known) this.catalog.describe(record.videoId, facts)
+    const entry = this.catalog.byId(record.videoId)
+    if (entry === null) return
+    const servable = this.catalog.servableAt(entry.index)
+    if (servable === null) {
+      this.fresh.remove(entry.index)
+      this.countView.remove(entry.index)
+      this.contents.remove(entry.index)
+      return
+    }
+    this.fresh.upsert(entry.index, servable.facts.publishedTimeMs)
+    if (servable.facts.content) this.contents.upsert(entry.index, servable.facts.content)
+    this.countView.add(servable)
+  }
+
+  private foldDelta(delta: Delta): ViewOutcome {
+    const outcome = this.replicaOf(delta.model).apply(delta)
+    if (outcome !== 'applied') return outcome
+    if (delta.model === this.counts.model) this.countView.changed(delta)
+    else if (this.measuresFreshness) {
+      const nowMs = this.clock.nowMs()
+      for (const bin of delta.receivedTimes) this.freshness.record(nowMs - bin.receivedTimeMs, bin.examples)
+    }
+    return outcome
+  }
+
+  private replicaOf(model: string): Replica {
+    if (model === this.model.model) return this.model
+    if (model === this.counts.model) return this.counts
+    throw new RangeError(`this view does not follow model ${model}`)
+  }
+
+  /** The user, kept, as the most recently active. */
+  private resident(userId: string): UserView {
+    const user = this.userOf(userId)
+    this.users.delete(userId)
+    this.users.set(userId, user)
+    if (this.users.size > this.limits.usersMax) {
+      this.users.delete(this.users.keys().next().value!)
+      this.evictedUsers++
+    }
+    return user
+  }
+
+  private advance(place: string, next: number): void {
+    this.nextByPlace.set(place, next)
+    this.waiters.advanced(place, next)
+  }
+
+  private noteBad(place: string, offset: number, reason: string): 'bad' {
+    this.badRecords.count++
+    this.badRecords.newest.push(`${place}@${offset}: ${reason}`)
+    if (this.badRecords.newest.length > 20) this.badRecords.newest.shift()
+    return 'bad'
+  }
+}
