@@ -18,8 +18,11 @@ export class PageRules {
     this.placed.push(candidate)
   }
 
-  /** Of those left, the ones that may stand next: all rules, else without the topic cap, else all. */
-  allowed(candidates: readonly FeedCandidate[]): readonly FeedCandidate[] {
+  /** Of those left, the ones that may stand next: all rules, else without the topic cap, else all; what was served
+   *  lately only when nothing new is left. */
+  allowed(left: readonly FeedCandidate[]): readonly FeedCandidate[] {
+    const unserved = left.filter((candidate) => !candidate.again)
+    const candidates = unserved.length > 0 ? unserved : left
     const { creatorSpacing, hashtagCap } = this.params
     const creators = new Set(this.lately(creatorSpacing).map((placed) => placed.entry.facts.creatorId))
     const apart = candidates.filter((candidate) => !creators.has(candidate.entry.facts.creatorId))
