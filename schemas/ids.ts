@@ -1,7 +1,7 @@
 // Ids: strings outside, 64-bit inside. A row id is XXH64 of the UTF-8 text, seeded by the slot, so that equal texts of
 // different slots stay apart; 0 is reserved for "absent".
 
-import { v5, v7 } from 'uuid'
+import { v7 } from 'uuid'
 import xxhash from 'xxhash-wasm'
 
 type Brand<T, Name extends string> = T & { readonly __brand: Name }
@@ -63,11 +63,15 @@ export function uniformOf(text: string, purpose: string): number {
   return Number(h64(text, slotSeed(purpose)) >> 11n) / 2 ** 53
 }
 
-const derivedNamespace = '6f3a8d0e-5b1c-5a77-9d0f-0c8f4e3a7b21'
-
-/** Event id derived from a text: the same text is the same event, however often it is imported (UUIDv5). */
+/**
+ * Event id derived from a text: the same text is the same event, however often it is imported. 122 bits of two XXH64 under
+ * different seeds, written as a UUID of version 8 (RFC 9562: custom).
+ */
 export function derivedEventId(text: string): string {
-  return v5(text, derivedNamespace)
+  const high = h64(text, slotSeed('derived event id, high')).toString(16).padStart(16, '0')
+  const low = h64(text, slotSeed('derived event id, low')).toString(16).padStart(16, '0')
+  const variant = (8 + (Number.parseInt(low[0]!, 16) & 3)).toString(16)
+  return `${high.slice(0, 8)}-${high.slice(8, 12)}-8${high.slice(13)}-${variant}${low.slice(1, 4)}-${low.slice(4)}`
 }
 
 /** A drawn id, for events that bring none and for requests. */
