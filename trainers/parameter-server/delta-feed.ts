@@ -2,6 +2,7 @@
 // gives, so that a restarted shard repeats the same versions.
 import type { Example, LabelCorrection, ReceivedTimeBin, Tick } from '../../schemas/generated.ts'
 import { deltasOf } from '../../schemas/topics.ts'
+import { partitionOf } from '../../streams/log/log.ts'
 import type { Recorded, StepOutput } from '../../streams/processor/processor.ts'
 import type { ParameterShard } from './parameter-shard.ts'
 
@@ -46,7 +47,7 @@ export class DeltaFeed {
       receivedTimes: this.#bins(),
     })
     this.#examplesByBin.clear()
-    if (delta) output.emit(deltasOf(this.#shard.model), String(delta.bucket), delta, input.partition)
+    if (delta) output.emit(deltasOf(this.#shard.model), String(delta.bucket), delta, partitionOf(delta.bucket))
   }
 
   state(): DeltaFeedState {

@@ -1,0 +1,201 @@
+// The trainer as a fold: it learns what was planted, repeats itself byte for byte, continues from any dump, takes back what
+// a correction changes, and refuses bad records with a reason.
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import * as tf from '@tensorflow/tfjs-core'
+import { encode } from '../schemas/codec.ts'
+import type { Delta } from '../schemas/generated.ts'
+import { headIndex } from '../schemas/labels.ts'
+import { encodeFloats } from '../schemas/layouts/floats.ts'
+import type { Recorded } from '../streams/processor/processor.ts'
+import { denseCompute } from './model/compute.ts'
+import { replica } from './model/replica.ts'
+import { sampleFeatures, sampleSpec } from './model/sample-features.ts'
+import { type OnlineTrainerOptions, onlineTrainer } from './online-trainer.ts'
+import {
+  CollectedOutput,
+  correctionOf,
+  labelsOf,
+  PlantedWorld,
+  plantedRecords,
+  recorded,
+  tick,
+} from './planted-world.ts'
+import { wasmTable } from './table/wasm-table.ts'
+
+const seed = Math.floor(Number(process.hrtime.bigint() % 1_000_000n))
+const newTrainer = (options: Partial<OnlineTrainerOptions> = {}) =>
+  onlineTrainer({ spec: sampleSpec, featureSet: sampleFeatures, tableFactory: wasmTable, ...options })
+
+function run(records: readonly Recorded[], options: Partial<OnlineTrainerOptions> = {}) {
+  const trainer = newTrainer(options)
+  const output = new CollectedOutput()
+  for (const record of records) trainer.step(record, output)
+  return { trainer, output, deltas: output.records.map(({ record }) => record as Delta) }
+}
+
+before(denseCompute)
+
+describe('online trainer', () => {
+  test('learns planted tastes while it predicts', (context) => {
+    context.diagnostic(`seed ${seed}`)
+    const { trainer } = run(plantedRecords(seed, 8_000, 50), { metricsWindow: 2_000 })
+    const { auc, logLoss } = trainer.metrics.head('longView')
+    assert.ok(auc.auc > 0.68, `AUC ${auc.auc} of the newest 2,000, seed ${seed}`)
+    assert.ok(logLoss.mean < 0.66, `log loss ${logLoss.mean}, seed ${seed}`)
+    assert.equal(trainer.metrics.head('follow').seen, 0)
+    assert.ok(trainer.metrics.watchTime().errorSeconds < 9)
+  })
+
+  test('two runs give the same deltas and the same state', () => {
+    const records = plantedRecords(seed, 400, 37)
+    const [one, two] = [run(records), run(records)]
+    assert.ok(one.deltas.length > 5)
+    assert.deepEqual(one.deltas.map(encode), two.deltas.map(encode))
+    assert.deepEqual(one.trainer.dump(), two.trainer.dump())
+  })
+
+  test('continues byte for byte from a dump at any record', () => {
+    const records = plantedRecords(seed, 130, 20)
+    const options = { batchRowsMax: 16, metricsWindow: 50, rowsPerDeltaMax: 40, syncsPerDense: 3 }
+    const { trainer: whole, output } = run(records, options)
+    const expected = whole.dump()
+    for (let cut = 0; cut <= records.length; cut += 11) {
+      const { trainer: first, output: early } = run(records.slice(0, cut), options)
+      const second = newTrainer(options)
+      second.load(first.dump())
+      assert.deepEqual(second.dump(), first.dump())
+      const late = new CollectedOutput()
+      for (const record of records.slice(cut)) second.step(record, late)
+      assert.deepEqual([...early.records, ...late.records], output.records, `cut at ${cut}`)
+      assert.deepEqual(second.dump(), expected, `cut at ${cut}`)
+    }
+  })
+
+  test('a replica from a snapshot and deltas equals one that followed from the start', () => {
+    const options = { batchRowsMax: 16, rowsPerDeltaMax: 60, syncsPerDense: 3 }
+    const examples = plantedRecords(seed, 600, 20)
+    // More Ticks than rows left over from bounded deltas need.
+    const ticks = Array.from({ length: 20 }, (_, index) => tick(100_000 + index * 1_000))
+    const records = [...examples, ...recorded(ticks, 'examples', examples.length)]
+    const trainer = newTrainer(options)
+    const output = new CollectedOutput()
+    let snapshot: Uint8Array | null = null
+    for (const [index, record] of records.entries()) {
+      trainer.step(record, output)
+      // Between two Ticks: the next delta then brings again what the snapshot already holds.
+      if (index === 333) snapshot = trainer.shard.dump()
+    }
+    const deltas = output.records.map(({ record }) => record as Delta)
+    const followed = replica(sampleSpec, wasmTable)
+    for (const delta of deltas) assert.equal(followed.apply(delta), 'applied')
+    const loaded = replica(sampleSpec, wasmTable)
+    loaded.load(snapshot!)
+    assert.ok(loaded.version > 0)
+    const start = loaded.version
+    for (const delta of deltas) assert.equal(loaded.apply(delta), delta.version <= start ? 'stale' : 'applied')
+    assert.equal(loaded.version, followed.version)
+    for (const [name, table] of followed.tables) assert.deepEqual(loaded.tables.get(name)!.dump(), table.dump(), name)
+    assert.deepEqual(new Map(loaded.dense), new Map(followed.dense))
+  })
+
+  test('versions follow the offsets of Ticks, and a delta says what it was trained through', () => {
+    const { deltas } = run(plantedRecords(seed, 200, 50))
+    assert.deepEqual(
+      deltas.map(({ baseVersion, version, trainedThrough }) => [baseVersion, version, trainedThrough]),
+      [
+        [0, 51, { 'examples/0': 50 }],
+        [51, 102, { 'examples/0': 101 }],
+        [102, 153, { 'examples/0': 152 }],
+        [153, 204, { 'examples/0': 203 }],
+      ],
+    )
+    assert.equal(
+      deltas[0]!.receivedTimes.reduce((sum, bin) => sum + bin.examples, 0),
+      50,
+    )
+    assert.equal(deltas[0]!.eventTimeMs, 49 * 10 + 5)
+  })
+
+  test('dense tensors that changed last still travel when no further example comes', () => {
+    const records = recorded([
+      new PlantedWorld(seed).example(),
+      tick(1_000),
+      new PlantedWorld(seed).example(),
+      tick(2_000),
+    ])
+    const later = recorded([tick(3_000), tick(4_000), tick(5_000), tick(6_000)], 'examples', records.length)
+    const { deltas } = run([...records, ...later], { syncsPerDense: 4 })
+    assert.deepEqual(
+      deltas.map(({ dense }) => dense.length > 0),
+      [true, false, true],
+    )
+  })
+
+  test('a correction takes back what the first labels taught', () => {
+    const example = new PlantedWorld(seed).exampleOf(1, 2, [], false)
+    const at = (trainer: ReturnType<typeof newTrainer>) => trainer.predict([example])[0]!
+    const wrong = run(recorded([example, tick(1_000)])).trainer
+    const p = at(wrong)[headIndex.longView]!
+    const unchanged = at(wrong)[headIndex.like]!
+    const output = new CollectedOutput()
+    const correction = correctionOf(example, labelsOf(true))
+    for (const record of recorded([correction, tick(2_000)], 'examples', 2)) wrong.step(record, output)
+    assert.deepEqual(output.reasons, [])
+    assert.ok(at(wrong)[headIndex.longView]! > p)
+    assert.ok(Math.abs(at(wrong)[headIndex.like]! - unchanged) < 0.2)
+    assert.equal(wrong.metrics.head('longView').seen, 1)
+  })
+
+  test('a correction that changes nothing moves nothing', () => {
+    const example = new PlantedWorld(seed).exampleOf(1, 2, [], true)
+    const { trainer } = run(recorded([example, tick(1_000)]))
+    const dumps = () => [...trainer.shard.tables.values()].map((table) => table.dump())
+    const earlier = dumps()
+    const same = correctionOf(example, labelsOf(true))
+    for (const record of recorded([same, tick(2_000)], 'examples', 2)) trainer.step(record, new CollectedOutput())
+    assert.deepEqual(dumps(), earlier)
+  })
+
+  test('bad records are refused with their reason and change nothing', () => {
+    const example = new PlantedWorld(seed).exampleOf(1, 2, [], true)
+    const bad = [
+      { ...example, featureSet: 'another' },
+      { ...example, features: example.features.slice(0, -4) },
+      { ...example, features: example.queryFeatures },
+      { ...example, labels: encodeFloats(new Float32Array(3)) },
+      { ...example, labels: encodeFloats(labelsOf(true).fill(2, 0, 1)) },
+      { ...example, weight: Number.NaN },
+      { ...example, weight: -1 },
+    ]
+    const { trainer, output } = run(recorded(bad))
+    assert.equal(output.reasons.length, bad.length)
+    assert.match(output.reasons[0]!, /set another/)
+    assert.match(output.reasons[1]!, /bytes/)
+    assert.deepEqual(trainer.dump(), newTrainer().dump())
+  })
+
+  test('predicting changes nothing and agrees with what learning predicted', () => {
+    const records = plantedRecords(seed, 300, 60)
+    let told: Float32Array | null = null
+    const trainer = newTrainer({ onLearned: (_records, predictions) => (told = predictions) })
+    const output = new CollectedOutput()
+    for (const record of records.slice(0, -1)) trainer.step(record, output)
+    const pending = records.slice(-61, -1).map(({ record }) => record as ReturnType<PlantedWorld['example']>)
+    const earlier = trainer.dump()
+    const predicted = trainer.predict(pending)
+    assert.deepEqual(trainer.dump(), earlier)
+    trainer.step(records.at(-1)!, output)
+    assert.deepEqual(Float32Array.from(predicted.flatMap((row) => [...row!])), told)
+  })
+
+  test('no tensor is left behind', () => {
+    const trainer = newTrainer()
+    const output = new CollectedOutput()
+    const records = plantedRecords(seed, 300, 30)
+    for (const record of records.slice(0, 62)) trainer.step(record, output)
+    const { numTensors } = tf.memory()
+    for (const record of records.slice(62)) trainer.step(record, output)
+    assert.equal(tf.memory().numTensors, numTensors)
+  })
+})
