@@ -113,9 +113,12 @@ test('a record that does not fit its schema is a programmer error naming the fie
   assert.throws(() => encode({ type: 'Nothing' } as unknown as AnyRecord), /no schema for record type Nothing/)
 })
 
+/** avsc refuses the last safe integer: its longs end one before. */
+const longMax = Number.MAX_SAFE_INTEGER - 1
+
 test('any vector comes back as it went', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), fc.string(), fc.maxSafeNat(), (bytes, videoId, eventTimeMs) => {
+    fc.property(fc.uint8Array({ maxLength: 300 }), fc.string(), fc.nat({ max: longMax }), (bytes, videoId, eventTimeMs) => {
       const back = decoded<ItemVector>(encode({ ...vector(bytes), videoId, eventTimeMs }), 'ItemVector')
       assert.deepEqual([back.videoId, back.eventTimeMs, [...back.vector]], [videoId, eventTimeMs, [...bytes]])
     }),

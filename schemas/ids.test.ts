@@ -104,10 +104,10 @@ test('sampling by text is uniform and independent between purposes', () => {
   assert.ok(Math.abs(both - 5_000) < 400, `${both} of 20000 in both halves`)
 })
 
-test('derived event ids are UUIDv5, drawn ones UUIDv7 that carry their time', () => {
+test('derived event ids are UUIDs of version 8, drawn ones UUIDv7 that carry their time', () => {
   assert.equal(derivedEventId('a'), derivedEventId('a'))
   assert.notEqual(derivedEventId('a'), derivedEventId('b'))
-  assert.match(derivedEventId('a'), /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-/)
+  assert.match(derivedEventId('a'), /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab]/)
   const nowMs = Date.UTC(2026, 0, 1)
   const drawn = timeOrderedId(nowMs)
   assert.match(drawn, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/)
