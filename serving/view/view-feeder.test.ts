@@ -1,0 +1,261 @@
+// The feeder over the real log: readiness, snapshots, gaps, bad records, groups, and stopping.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { encode } from '../../schemas/codec.ts'
+import type { AnyRecord, Delta, SnapshotTaken } from '../../schemas/generated.ts'
+import { checksum } from '../../schemas/ids.ts'
+import { encodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
+import * as topics from '../../schemas/topics.ts'
+import { countDimension } from '../../streams/features/count-columns.ts'
+import { defaultFeatures } from '../../streams/features/default-features.ts'
+import { featureSet } from '../../streams/features/feature-set.ts'
+import { embeddedLog } from '../../streams/log/embedded-log.ts'
+import { type Log, partitionOf } from '../../streams/log/log.ts'
+import { simulatedDisk } from '../../streams/runtime/simulated-disk.ts'
+import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
+import type { BlobStore } from '../../streams/stores/blob-store.ts'
+import { memoryBlobStore } from '../../streams/stores/memory-blob-store.ts'
+import { replica } from '../../trainers/model/replica.ts'
+import { countsSpec, foryouSpec } from '../../trainers/model/shipped-specs.ts'
+import { encodeSnapshot, specFingerprint } from '../../trainers/model/snapshot.ts'
+import { mapTable } from '../../trainers/table/map-table.ts'
+import { ShardWorld } from '../feed/shard-world.ts'
+import { View } from './view.ts'
+import { type ViewFeederOptions, viewFeeder } from './view-feeder.ts'
+
+const features = featureSet(defaultFeatures)
+
+interface Rig {
+  readonly log: Log
+  readonly blobs: BlobStore
+  readonly view: View
+  append(topic: string, records: readonly AnyRecord[], partition?: number): Promise<void>
+  feeder(users?: ViewFeederOptions['users']): ReturnType<typeof viewFeeder>
+}
+
+async function withRig(partitions: number, run: (rig: Rig) => Promise<void>): Promise<void> {
+  const log = await embeddedLog({ disk: simulatedDisk(), directory: '/log', runtime: systemRuntime })
+  const specs = [
+    ...topics.userTopics(partitions),
+    ...topics.sharedTopics(),
+    ...topics.modelTopics('foryou', 1),
+    ...topics.modelTopics(topics.countsModel, 1),
+  ]
+  for (const spec of specs) await log.ensureTopic(spec)
+  const blobs = memoryBlobStore()
+  const view = new View({
+    features,
+    model: replica(foryouSpec, mapTable),
+    counts: replica(countsSpec, mapTable),
+    vectorDimension: 64,
+    encoderOf: () => ({ dimension: 64, encodeQuery: () => new Float32Array(64) }),
+    clock: systemRuntime.clock,
+  })
+  const feeders: ReturnType<typeof viewFeeder>[] = []
+  const append: Rig['append'] = async (topic, records, partition = 0) => {
+    await log.append(
+      topic,
+      records.map((record) => ({
+        key: null,
+        value: encode(record),
+        timestampMs: systemRuntime.clock.nowMs(),
+        partition: partitionOf(partition),
+      })),
+    )
+  }
+  try {
+    await run({
+      log,
+      blobs,
+      view,
+      append,
+      feeder(users = { partitions: [0] }) {
+        const feeder = viewFeeder({ view, log, blobs, runtime: systemRuntime, users })
+        feeders.push(feeder)
+        return feeder
+      },
+    })
+  } finally {
+    for (const feeder of feeders) await feeder.stop()
+    await log.close()
+  }
+}
+
+/** Records of a small world, by topic. */
+async function smallWorld(): Promise<ShardWorld> {
+  const world = new ShardWorld()
+  for (let number = 0; number < 30; number++) world.publish(`v${number}`)
+  world.join('ann', { region: 'DE' })
+  const page = await world.page('ann')
+  for (const entry of page.entries) world.watch('ann', entry.videoId, 1, page.requestId)
+  return world
+}
+
+function countsDelta(baseVersion: number, version: number, id: bigint, outcomes: number): Delta {
+  const values = new Float32Array(countDimension)
+  values[0] = outcomes
+  const rows = encodeDeltaRows({ ids: BigUint64Array.of(id), eventTimesMs: Float64Array.of(1), values }, false)
+  return {
+    type: 'Delta',
+    model: topics.countsModel,
+    bucket: 0,
+    epoch: 0,
+    baseVersion,
+    version,
+    trainedThrough: {},
+    eventTimeMs: 1,
+    receivedTimes: [{ receivedTimeMs: systemRuntime.clock.nowMs() - 100, examples: 3 }],
+    tables: [{ table: 'totals', dimension: countDimension, half: false, rows, tombstones: new Uint8Array(0) }],
+    dense: [],
+  }
+}
+
+async function countsSnapshot(blobs: BlobStore, version: number): Promise<SnapshotTaken> {
+  const bytes = encodeSnapshot({
+    facts: { model: countsSpec.model, spec: specFingerprint(countsSpec), bucket: 0, epoch: 0, version, syncs: 0 },
+    dumpByTable: new Map(countsSpec.tables.map(({ side: _, ...spec }) => [spec.name, mapTable(spec).dump()])),
+    dense: new Map(),
+    accumulators: new Map(),
+    state: new Map(),
+  })
+  await blobs.put(`counts-${version}`, bytes)
+  return {
+    type: 'SnapshotTaken',
+    model: topics.countsModel,
+    bucket: 0,
+    epoch: 0,
+    version,
+    blob: `counts-${version}`,
+    bytes: bytes.length,
+    checksum: checksum(bytes),
+    offsets: {},
+    eventTimeMs: 1,
+  }
+}
+
+const outcomesIn = (view: View, id: bigint): number => {
+  const row = new Float32Array(countDimension)
+  view.countView.reader.read('totals', id as never, row)
+  return row[0]!
+}
+
+const never = new AbortController().signal
+
+describe('view feeder', () => {
+  test('is ready when the view holds what the log held, and follows on', async () => {
+    const world = await smallWorld()
+    await withRig(1, async ({ view, append, feeder }) => {
+      const records = (topic: string) => world.records.filter((one) => one.topic === topic).map((one) => one.record)
+      for (const topic of [topics.videos, topics.users, topics.interactions]) await append(topic, records(topic))
+      const fed = feeder()
+      assert.equal(fed.isReady, false)
+      await fed.whenReady()
+      assert.equal(fed.isReady, true)
+      assert.deepEqual(view.stamp, world.view.stamp)
+      assert.equal(view.catalog.servable, 30)
+      assert.deepEqual(view.userOf('ann').history, world.view.userOf('ann').history)
+      assert.equal(fed.counts.errors, 0)
+
+      world.watch('ann', 'v29', 1)
+      await append(topics.interactions, [world.records.at(-1)!.record])
+      await view.reached(topics.interactions, 0, world.view.nextOf(topics.interactions, 0), never)
+      assert.equal(view.userOf('ann').history.recent[0]!.videoId, 'v29')
+    })
+  })
+
+  test('a record that cannot be read is counted and passed over', async () => {
+    const world = await smallWorld()
+    await withRig(1, async ({ log, view, append, feeder }) => {
+      await log.append(topics.videos, [{ key: null, value: new Uint8Array([1, 2, 3]), timestampMs: 1 }])
+      await append(
+        topics.videos,
+        world.records.filter((one) => one.topic === topics.videos).map((one) => one.record),
+      )
+      await append(topics.deltasOf(topics.countsModel), [{ ...countsDelta(0, 1, 5n, 1), model: 'unheard' }])
+      await feeder().whenReady()
+      assert.equal(view.catalog.servable, 30)
+      assert.equal(view.badRecords.count, 2)
+      assert.match(view.badRecords.newest[0]!, /videos\/0@0/)
+    })
+  })
+
+  test('starts from the newest snapshot and the deltas after it', async () => {
+    await withRig(1, async ({ blobs, view, append, feeder }) => {
+      await append(topics.snapshotsOf(topics.countsModel), [await countsSnapshot(blobs, 3)])
+      await append(topics.deltasOf(topics.countsModel), [
+        countsDelta(2, 3, 5n, 70),
+        countsDelta(3, 4, 6n, 80),
+        countsDelta(4, 5, 7n, 90),
+      ])
+      const fed = feeder()
+      await fed.whenReady()
+      assert.equal(view.counts.version, 5)
+      assert.deepEqual(
+        [5n, 6n, 7n].map((id) => outcomesIn(view, id)),
+        [0, 80, 90],
+      )
+      assert.equal(fed.counts.gaps, 0)
+    })
+  })
+
+  test('a missing delta is bridged by the next snapshot; until then the view is ready and older', async () => {
+    await withRig(1, async ({ blobs, view, append, feeder }) => {
+      const deltas = topics.deltasOf(topics.countsModel)
+      await append(deltas, [countsDelta(0, 1, 5n, 10), countsDelta(4, 5, 6n, 20)])
+      const fed = feeder()
+      await fed.whenReady()
+      assert.equal(view.counts.version, 1)
+      assert.equal(fed.counts.gaps, 1)
+      assert.equal(view.nextOf(deltas, 0), 1)
+      // A damaged one is passed over, the next is taken.
+      await append(topics.snapshotsOf(topics.countsModel), [
+        { ...(await countsSnapshot(blobs, 4)), checksum: '0000000000000000' },
+      ])
+      await append(topics.snapshotsOf(topics.countsModel), [await countsSnapshot(blobs, 4)])
+      await view.reached(deltas, 0, 2, never)
+      assert.equal(view.counts.version, 5)
+      assert.equal(outcomesIn(view, 6n), 20)
+    })
+  })
+
+  test('a group of shards shares the users out and one takes over what another leaves', async () => {
+    await withRig(2, async ({ log, blobs, append, feeder }) => {
+      const world = await smallWorld()
+      await append(
+        topics.videos,
+        world.records.filter((one) => one.topic === topics.videos).map((one) => one.record),
+      )
+      const acts = world.records.filter((one) => one.topic === topics.interactions).map((one) => one.record)
+      await append(topics.interactions, acts, 0)
+      await append(topics.interactions, acts, 1)
+      const first = feeder({ group: 'serving' })
+      await first.whenReady()
+      const other = new ShardWorld().view
+      const second = viewFeeder({ view: other, log, blobs, runtime: systemRuntime, users: { group: 'serving' } })
+      await second.whenReady()
+      await first.stop()
+      await other.reached(topics.interactions, 0, acts.length, never)
+      await other.reached(topics.interactions, 1, acts.length, never)
+      await second.stop()
+      assert.equal(other.userOf('ann').history.recent.length, 10)
+    })
+  })
+
+  test('freshness is measured where deltas are applied, from readiness on', async () => {
+    await withRig(1, async ({ view, append, feeder }) => {
+      const deltas = topics.deltasOf('foryou')
+      const delta = (version: number): Delta => ({
+        ...countsDelta(version - 1, version, 5n, 1),
+        model: 'foryou',
+        tables: [],
+      })
+      await append(deltas, [delta(1)])
+      await feeder().whenReady()
+      assert.equal(view.freshness.examples, 0)
+      await append(deltas, [delta(2)])
+      await view.reached(deltas, 0, 2, never)
+      assert.equal(view.freshness.examples, 3)
+      assert.ok(view.freshness.quantile(0.5)! >= 100)
+    })
+  })
+})
