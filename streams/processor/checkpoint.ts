@@ -1,7 +1,7 @@
 // Resume points of a processor in the blob store: its state, the next input offset, and how far its outputs had come,
 // under one checksum. The newest that is whole counts; two are kept, so one that rots costs a longer replay, not the state.
 import { checksum } from '../../schemas/ids.ts'
-import { offsetOf, partitionOf, type Offset, type SourcePosition, type TopicPartition } from '../log/log.ts'
+import { type Offset, offsetOf, partitionOf, type SourcePosition, type TopicPartition } from '../log/log.ts'
 import { FreshetError } from '../runtime/errors.ts'
 import type { BlobStore } from '../stores/blob-store.ts'
 import { StateReader, StateWriter } from './state-bytes.ts'

@@ -1,0 +1,144 @@
+// However and wherever a processor is killed, its outputs and its state end as if it never had been.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { encode } from '../../schemas/codec.ts'
+import type { InteractionsRecord } from '../../schemas/generated.ts'
+import { deadLetterOf, examples, interactions } from '../../schemas/topics.ts'
+import { joiner } from '../joiner/joiner.ts'
+import { pageFixture, startMs, tickFixture, watchFixture } from '../joiner/joiner-fixtures.ts'
+import type { LogRecord } from '../log/log.ts'
+import { seededRandom } from '../runtime/simulated-runtime.ts'
+import { allRecords, beginLife, type CrashWorld, crashWorld, liveOnce } from './crash-world.ts'
+import type { Processor } from './processor.ts'
+import { compareSources } from './source-position.ts'
+import { StateReader, StateWriter } from './state-bytes.ts'
+
+/** Emits a running count with every third record, twice; its state is that count. */
+function countingProcessor(): Processor {
+  let count = 0
+  return {
+    name: 'counting',
+    step({ partition }, output) {
+      count++
+      if (count % 3 !== 0) return
+      const count3 = { type: 'Tick', eventTimeMs: count, receivedTimeMs: count } as const
+      output.emit(examples, null, count3, partition)
+      output.emit(examples, 'again', count3, partition)
+      if (count % 9 === 0) output.reject('every ninth')
+    },
+    dump() {
+      const out = new StateWriter()
+      out.f64(count)
+      return out.finish()
+    },
+    load(dump) {
+      count = new StateReader(dump).f64()
+    },
+  }
+}
+
+function inputs(steps: number): (InteractionsRecord | null)[] {
+  const records: (InteractionsRecord | null)[] = []
+  for (let step = 0; step < steps; step++) {
+    const atMs = step * 1_000
+    const requestId = `r${step}`
+    records.push(pageFixture(requestId, atMs))
+    if (step % 3 === 1) records.push(watchFixture(`w${step}`, atMs + 1, { requestId }))
+    if (step % 4 === 2) records.push(null)
+    records.push({
+      type: 'VideoLiked',
+      eventId: `l${step}`,
+      userId: 'u1',
+      videoId: 'v1',
+      requestId,
+      position: 0,
+      withdrawn: false,
+      eventTimeMs: startMs + atMs + 2,
+      receivedTimeMs: startMs + atMs + 2,
+    })
+  }
+  return [...records, tickFixture(3_600_000)]
+}
+
+async function worldWith(records: readonly (InteractionsRecord | null)[]): Promise<CrashWorld> {
+  const world = crashWorld()
+  const { log } = await beginLife(world)
+  await log.append(
+    interactions,
+    records.map((record, index) => ({
+      key: 'u1',
+      value: record === null ? Uint8Array.from([9, 9]) : encode(record),
+      timestampMs: startMs + index,
+    })),
+  )
+  await log.close()
+  return world
+}
+
+/** What a consumer that drops repeats by source position sees, with the checkpoints' newest state. */
+async function endOf(world: CrashWorld): Promise<{ outputs: string[]; repeats: number; state: string }> {
+  const { log, blobs } = await beginLife(world)
+  const outputs: string[] = []
+  let repeats = 0
+  for (const topic of [examples, deadLetterOf(interactions)]) {
+    let newest: LogRecord | null = null
+    for (const record of await allRecords(log, topic)) {
+      if (newest !== null && compareSources(record.source!, newest.source!) <= 0) repeats++
+      else {
+        outputs.push(
+          `${topic} ${JSON.stringify(record.source)} ${record.key} ${record.timestampMs} ${Buffer.from(record.value!).toString('base64')}`,
+        )
+        newest = record
+      }
+    }
+  }
+  const names = await blobs.list('checkpoints/')
+  const state = Buffer.from(await blobs.get(names.at(-1)!)).toString('base64')
+  await log.close()
+  return { outputs, repeats, state }
+}
+
+const processors: readonly [string, () => Processor][] = [
+  ['joiner', () => joiner()],
+  ['counting', countingProcessor],
+]
+
+for (const [name, makeProcessor] of processors) {
+  test(`${name}: killed before each disk operation in turn`, async () => {
+    const records = inputs(6)
+    const calm = await worldWith(records)
+    const undisturbed = await liveOnce(calm, makeProcessor)
+    assert.ok(undisturbed.finished)
+    const expected = await endOf(calm)
+    assert.ok(expected.outputs.length > 4)
+    let suppressed = 0
+    for (let operation = 0; operation < undisturbed.operations; operation++) {
+      const world = await worldWith(records)
+      await liveOnce(world, makeProcessor, operation)
+      world.disk.restart(operation)
+      const second = await liveOnce(world, makeProcessor)
+      assert.equal(second.error, null, `after ${operation} operations`)
+      suppressed += second.progress!.suppressed
+      assert.deepEqual(await endOf(world), expected, `after ${operation} operations`)
+    }
+    assert.ok(suppressed > 0, 'some life found outputs of the one before')
+  })
+
+  test(`${name}: killed again and again at random`, async () => {
+    const records = inputs(12)
+    const calm = await worldWith(records)
+    const undisturbed = await liveOnce(calm, makeProcessor)
+    const expected = await endOf(calm)
+    for (let seed = 1; seed <= 25; seed++) {
+      const random = seededRandom(seed)
+      const world = await worldWith(records)
+      for (let life = 0; life < 6; life++) {
+        const { finished } = await liveOnce(world, makeProcessor, Math.floor(random() * undisturbed.operations))
+        if (finished) break
+        world.disk.restart(seed * 100 + life)
+      }
+      assert.equal((await liveOnce(world, makeProcessor)).error, null, `seed ${seed}`)
+      assert.deepEqual(await endOf(world), expected, `seed ${seed}`)
+    }
+  })
+}
