@@ -87,6 +87,8 @@ export function partitionRunner(options: PartitionRunnerOptions): PartitionRunne
 }
 
 const waitMsMax = 1_000
+/** Between two readers of a log that is away. */
+const reopenWaitMs = 100
 /** What a clean stop may take for outputs that cannot be appended at the moment. */
 const stopMsMax = 10_000
 
@@ -163,8 +165,9 @@ class Runner implements PartitionRunner {
   /** Loads the newest checkpoint and finds the place to read on; gives how far the outputs were by then. */
   private async resume(): Promise<readonly OutputPosition[]> {
     const { log, blobs, topic, partition, processor, start = 'earliest' } = this.options
-    for (const spec of await log.topics()) this.partitionsByTopic.set(spec.name, spec.partitions)
-    const input = (await log.topics()).find((spec) => spec.name === topic)
+    const specs = await log.topics()
+    for (const spec of specs) this.partitionsByTopic.set(spec.name, spec.partitions)
+    const input = specs.find((spec) => spec.name === topic)
     if (!input) throw new FreshetError('topic-unknown', `no topic ${topic}: create it before its processors start`)
     const letters = deadLetterTopic(input)
     await log.ensureTopic(letters)
@@ -201,6 +204,7 @@ class Runner implements PartitionRunner {
       } catch (error) {
         if (!(error instanceof FreshetError && error.code === 'log-unavailable')) throw error
         this.state.retries++
+        await this.options.runtime.timers.sleep(reopenWaitMs, signal)
       } finally {
         signal.removeEventListener('abort', stop)
         await reader.close()
@@ -266,7 +270,14 @@ class Runner implements PartitionRunner {
   /** The input's own partition number, where the output goes there; null where others write to where it goes. */
   private ownedPartition(topic: string, wanted: Partition | undefined): Partition | null {
     const own = this.options.partition
-    const sameCount = this.partitionsByTopic.get(topic) === this.partitionsByTopic.get(this.options.topic)
+    const count = this.partitionsByTopic.get(topic)
+    if (count === undefined) {
+      throw new FreshetError(
+        'topic-unknown',
+        `no topic ${topic}: create it before the processors that write to it start`,
+      )
+    }
+    const sameCount = count === this.partitionsByTopic.get(this.options.topic)
     return sameCount && (wanted === undefined || wanted === own) ? own : null
   }
 
