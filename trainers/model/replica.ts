@@ -10,7 +10,7 @@ import { roundToHalf } from './half.ts'
 import type { TableFactory } from './initial-parameters.ts'
 import type { ApplyResult, DenseParameter, Replica } from './model.ts'
 import type { ModelSpec, ModelTableSpec } from './model-spec.ts'
-import { decodeSnapshot, type Snapshot } from './snapshot.ts'
+import { decodeSnapshot, encodeSnapshot, type Snapshot, specFingerprint } from './snapshot.ts'
 
 /** Whether the table's rows travel as fp16: weights do, counts do not. */
 export function travelsHalf({ optimizer }: { readonly optimizer: { readonly kind: string } }): boolean {
@@ -22,16 +22,24 @@ export interface ReplicaOptions {
   readonly tableNames?: readonly string[]
 }
 
+/** A replica that is part of a processor's state. */
+export interface DumpableReplica extends Replica {
+  /** Equal replicas give equal bytes. */
+  dump(): Uint8Array
+  /** Continues from a dump of a replica of the same spec and tables. Throws RangeError on another. */
+  restore(dump: Uint8Array): void
+}
+
 /**
  * Follows one owner (one bucket). Dense tensors are absent until the first delta or snapshot that carries them: readers
  * fall back on the initial ones, which derive from the spec. `apply` throws RangeError, with nothing changed, on a delta
  * that does not fit the spec.
  */
-export function replica(spec: ModelSpec, tableFactory: TableFactory, options: ReplicaOptions = {}): Replica {
+export function replica(spec: ModelSpec, tableFactory: TableFactory, options: ReplicaOptions = {}): DumpableReplica {
   return new DeltaReplica(spec, tableFactory, options)
 }
 
-class DeltaReplica implements Replica {
+class DeltaReplica implements DumpableReplica {
   readonly model: string
   readonly tables: ReadonlyMap<string, Table>
   readonly #spec: ModelSpec
@@ -74,6 +82,27 @@ class DeltaReplica implements Replica {
     const snapshot = decodeSnapshot(this.#spec, bytes)
     const dumps = [...this.tables.keys()].map((name) => [name, this.#servingDump(snapshot, name)] as const)
     for (const [name, dump] of dumps) this.tables.get(name)!.load(dump)
+    this.#take(snapshot)
+  }
+
+  dump(): Uint8Array {
+    const facts = { model: this.model, spec: specFingerprint(this.#spec), bucket: 0, epoch: this.#epoch }
+    return encodeSnapshot({
+      facts: { ...facts, version: this.#version, syncs: 0 },
+      dumpByTable: new Map([...this.tables].map(([name, table]) => [name, table.dump()])),
+      dense: new Map([...this.#dense].sort(([left], [right]) => (left < right ? -1 : 1))),
+      accumulators: new Map(),
+      state: new Map(),
+    })
+  }
+
+  restore(dump: Uint8Array): void {
+    const snapshot = decodeSnapshot(this.#spec, dump, [...this.tables.keys()])
+    for (const [name, table] of this.tables) table.load(snapshot.dumpByTable.get(name)!)
+    this.#take(snapshot)
+  }
+
+  #take(snapshot: Snapshot): void {
     this.#dense.clear()
     for (const { name, shape, values } of snapshot.dense.values()) {
       this.#dense.set(name, { name, shape, values: values.slice() })

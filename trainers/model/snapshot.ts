@@ -42,8 +42,13 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
   return encodeSections({ ...snapshot.facts, shapes }, sections)
 }
 
-/** Throws RangeError on a snapshot of another spec or a damaged one. Arrays may be views of `bytes`. */
-export function decodeSnapshot(spec: ModelSpec, bytes: Uint8Array): Snapshot {
+/** Throws RangeError on a snapshot of another spec, a damaged one or one without the tables asked for (by default all of
+ *  the spec). Arrays may be views of `bytes`. */
+export function decodeSnapshot(
+  spec: ModelSpec,
+  bytes: Uint8Array,
+  tableNames: readonly string[] = spec.tables.map(({ name }) => name),
+): Snapshot {
   const sections = decodeSections(bytes)
   const { shapes, ...facts } = sections.facts as unknown as SnapshotFacts & {
     readonly shapes: readonly (readonly [string, readonly number[]])[]
@@ -61,7 +66,7 @@ export function decodeSnapshot(spec: ModelSpec, bytes: Uint8Array): Snapshot {
   })
   return {
     facts,
-    dumpByTable: new Map(spec.tables.map(({ name }) => [name, sectionOf(sections, `table/${name}`)])),
+    dumpByTable: new Map(tableNames.map((name) => [name, sectionOf(sections, `table/${name}`)])),
     dense: new Map(dense),
     accumulators: new Map([...startingWith(sections, 'accumulator/')].map(([name, at]) => [name, decodeFloats(at)])),
     state: startingWith(sections, 'state/'),

@@ -1,0 +1,284 @@
+// Keeps a vector of every published video: encoded when it is published and whenever its own row changed, under tower
+// tensors that stand still for a generation; a new generation re-encodes the whole catalog and ends with GenerationReady.
+import type { AnyRecord, Delta, VideosRecord } from '../../schemas/generated.ts'
+import { decodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
+import { decodeFloats, encodeFloats } from '../../schemas/layouts/floats.ts'
+import { vectorsOf } from '../../schemas/topics.ts'
+import type { FeatureSet } from '../../streams/features/feature-set.ts'
+import { partitionOf } from '../../streams/log/log.ts'
+import type { Processor, Recorded, StepOutput } from '../../streams/processor/processor.ts'
+import { initialDense, type TableFactory } from '../model/initial-parameters.ts'
+import type { DenseParameter } from '../model/model.ts'
+import { modelLayout } from '../model/model-layout.ts'
+import type { ModelSpec } from '../model/model-spec.ts'
+import { type DumpableReplica, replica } from '../model/replica.ts'
+import { decodeSections, encodeSections, sectionOf } from '../model/sections.ts'
+import { type DisposableTowerEncoder, frozenTensors, towerEncoder, towerTensors } from '../model/tower-encoder.ts'
+import { EncoderCatalog } from './encoder-catalog.ts'
+import { neutralQuery } from './neutral-query.ts'
+
+export interface ItemEncoderOptions {
+  readonly spec: ModelSpec
+  readonly featureSet: FeatureSet
+  readonly tableFactory: TableFactory
+  /** Log time of deltas between the starts of two generations. */
+  readonly generationMs?: number
+  /** Most videos re-encoded for a new generation per record. */
+  readonly sliceVideos?: number
+}
+
+/** Reads `videos` and `deltas.<model>`, writes `vectors.<model>` keyed by video. */
+export interface ItemEncoder extends Processor {
+  readonly generation: number
+  readonly videos: number
+  /** True after a delta was missed: rows stand still until loadSnapshot. */
+  readonly needsSnapshot: boolean
+  /** Replaces the rows by a parameter shard's snapshot; the next delta starts a generation. */
+  loadSnapshot(snapshot: Uint8Array): void
+}
+
+/** Key of GenerationReady in the compacted topic: no video's id. */
+export const generationKey = '\u0000generation'
+
+interface Generation {
+  readonly number: number
+  /** Tensors of both towers. */
+  readonly frozen: ReadonlyMap<string, DenseParameter>
+  readonly encoder: DisposableTowerEncoder
+}
+
+interface EncoderFacts {
+  readonly current: number
+  readonly startedTimeMs: number | null
+  readonly needsSnapshot: boolean
+  /** Number of the generation under way and the videos it still lacks. */
+  readonly next: number | null
+  readonly waiting: readonly string[]
+  readonly tensors: readonly (readonly [string, readonly number[]])[]
+}
+
+/** Await denseCompute() first. Throws config-invalid where spec and feature set do not fit. */
+export function itemEncoder(options: ItemEncoderOptions): ItemEncoder {
+  return new GenerationEncoder(options)
+}
+
+class GenerationEncoder implements ItemEncoder {
+  readonly name = 'item-encoder'
+  needsSnapshot = false
+  readonly #spec: ModelSpec
+  readonly #featureSet: FeatureSet
+  readonly #generationMs: number
+  readonly #sliceVideos: number
+  readonly #topic: string
+  readonly #initial: ReadonlyMap<string, DenseParameter>
+  readonly #replica: DumpableReplica
+  readonly #catalog = new EncoderCatalog()
+  #current: Generation | null = null
+  #next: Generation | null = null
+  /** Videos that the generation under way still lacks. */
+  #waiting = new Set<string>()
+  #startedTimeMs: number | null = null
+
+  constructor({ spec, featureSet, tableFactory, generationMs, sliceVideos }: ItemEncoderOptions) {
+    this.#spec = spec
+    this.#featureSet = featureSet
+    this.#generationMs = generationMs ?? 60_000
+    this.#sliceVideos = sliceVideos ?? 512
+    this.#topic = vectorsOf(spec.model)
+    this.#initial = initialDense(spec, modelLayout(spec, featureSet))
+    this.#replica = replica(spec, tableFactory, { tableNames: [spec.towers!.table] })
+  }
+
+  get generation(): number {
+    return this.#current?.number ?? 0
+  }
+
+  get videos(): number {
+    return this.#catalog.size
+  }
+
+  step(input: Recorded, output: StepOutput): void {
+    const { record } = input
+    if (!this.#current) this.#finish(this.#freeze(1), output, timeOf(record))
+    if (record.type === 'Delta') this.#applyDelta(record, input.timestampMs, output)
+    else if (record.type === 'Tick') return
+    else if (isVideosRecord(record)) this.#foldVideo(record, output)
+    else {
+      output.reject(`a ${record.type} is neither a delta nor about a video`)
+      return
+    }
+    this.#continueGeneration(output, timeOf(record))
+  }
+
+  loadSnapshot(snapshot: Uint8Array): void {
+    this.#replica.load(snapshot)
+    this.needsSnapshot = false
+    this.#startedTimeMs = Number.MIN_SAFE_INTEGER
+  }
+
+  dump(): Uint8Array {
+    const frozen = [...(this.#current?.frozen ?? []), ...(this.#next?.frozen ?? [])].map(([, tensor]) => tensor)
+    const facts: EncoderFacts = {
+      current: this.generation,
+      startedTimeMs: this.#startedTimeMs,
+      needsSnapshot: this.needsSnapshot,
+      next: this.#next?.number ?? null,
+      waiting: [...this.#waiting],
+      tensors: frozen.map(({ name, shape }) => [name, shape]),
+    }
+    const sections = new Map<string, Uint8Array>([
+      ['replica', this.#replica.dump()],
+      ['catalog', this.#catalog.dump()],
+    ])
+    for (const [index, { values }] of frozen.entries()) sections.set(`tensor/${index}`, encodeFloats(values))
+    return encodeSections({ ...facts }, sections)
+  }
+
+  load(dump: Uint8Array): void {
+    const sections = decodeSections(dump)
+    const facts = sections.facts as unknown as EncoderFacts
+    this.#replica.restore(sectionOf(sections, 'replica'))
+    this.#catalog.load(sectionOf(sections, 'catalog'))
+    const tensors = facts.tensors.map(([name, shape], index): DenseParameter => {
+      return { name, shape, values: decodeFloats(sectionOf(sections, `tensor/${index}`)).slice() }
+    })
+    const perGeneration = facts.next === null ? tensors.length : tensors.length / 2
+    const generation = (number: number, own: readonly DenseParameter[]) =>
+      this.#generationOf(number, new Map(own.map((tensor) => [tensor.name, tensor])))
+    this.#current?.encoder.dispose()
+    this.#next?.encoder.dispose()
+    this.#current = facts.current === 0 ? null : generation(facts.current, tensors.slice(0, perGeneration))
+    this.#next = facts.next === null ? null : generation(facts.next, tensors.slice(perGeneration))
+    this.#waiting = new Set(facts.waiting)
+    this.#startedTimeMs = facts.startedTimeMs
+    this.needsSnapshot = facts.needsSnapshot
+  }
+
+  #applyDelta(delta: Delta, timestampMs: number, output: StepOutput): void {
+    try {
+      const result = this.#replica.apply(delta)
+      if (result === 'gap') this.needsSnapshot = true
+      if (result !== 'applied') return
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause
+      output.reject(cause.message)
+      return
+    }
+    const own = delta.tables.filter(({ table }) => table === this.#spec.towers!.table)
+    const changed = own.flatMap(({ rows, dimension, half }) =>
+      this.#catalog.videosOf(decodeDeltaRows(rows, dimension, half).ids),
+    )
+    this.#encode(changed, output, delta.eventTimeMs)
+    this.#startedTimeMs ??= timestampMs
+    if (this.#next || timestampMs < this.#startedTimeMs + this.#generationMs) return
+    this.#startedTimeMs = timestampMs
+    this.#next = this.#freeze(this.generation + 1)
+    this.#waiting = new Set(this.#catalog.videoIds)
+  }
+
+  #foldVideo(record: VideosRecord, output: StepOutput): void {
+    const change = this.#catalog.fold(record)
+    if (change === 'encode') this.#encode([record.videoId], output, record.eventTimeMs)
+    if (change !== 'remove') return
+    this.#waiting.delete(record.videoId)
+    for (const generation of this.#generations()) {
+      this.#emit(output, generation, record.videoId, new Float32Array(0), record.eventTimeMs)
+    }
+  }
+
+  /** Under the generation in use, and under the one under way as well: neither falls behind the other. */
+  #encode(videoIds: readonly string[], output: StepOutput, eventTimeMs: number): void {
+    for (const generation of this.#generations()) {
+      for (let from = 0; from < videoIds.length; from += this.#sliceVideos) {
+        this.#encodeUnder(generation, videoIds.slice(from, from + this.#sliceVideos), output, eventTimeMs)
+      }
+    }
+    for (const videoId of videoIds) this.#waiting.delete(videoId)
+  }
+
+  #encodeUnder(generation: Generation, videoIds: readonly string[], output: StepOutput, eventTimeMs: number): void {
+    const rows = videoIds.map((videoId) => this.#featureSet.readEntry(neutralQuery, this.#catalog.facts(videoId)!))
+    const vectors = generation.encoder.encodeEntries(rows)
+    const { dimension } = generation.encoder
+    for (const [index, videoId] of videoIds.entries()) {
+      const vector = vectors.slice(index * dimension, (index + 1) * dimension)
+      this.#emit(output, generation, videoId, vector, eventTimeMs)
+    }
+  }
+
+  /** One slice of the generation under way, and its end where nothing is missing any more. */
+  #continueGeneration(output: StepOutput, eventTimeMs: number): void {
+    const next = this.#next
+    if (!next) return
+    const slice: string[] = []
+    for (const videoId of this.#waiting) {
+      if (slice.length === this.#sliceVideos) break
+      slice.push(videoId)
+    }
+    for (const videoId of slice) this.#waiting.delete(videoId)
+    this.#encodeUnder(next, slice, output, eventTimeMs)
+    if (this.#waiting.size === 0) this.#finish(next, output, eventTimeMs)
+  }
+
+  #finish(generation: Generation, output: StepOutput, eventTimeMs: number): void {
+    this.#current?.encoder.dispose()
+    this.#current = generation
+    this.#next = null
+    const dense = towerTensors('query', generation.frozen, this.#initial)
+    const { number } = generation
+    this.#send(output, generationKey, {
+      type: 'GenerationReady',
+      generation: number,
+      videos: this.#catalog.size,
+      eventTimeMs,
+      dense,
+    })
+  }
+
+  #freeze(number: number): Generation {
+    const { dense } = this.#replica
+    const tensors = [...towerTensors('query', dense, this.#initial), ...towerTensors('entry', dense, this.#initial)]
+    return this.#generationOf(number, frozenTensors(tensors))
+  }
+
+  #generationOf(number: number, frozen: ReadonlyMap<string, DenseParameter>): Generation {
+    const [spec, featureSet, parameters] = [this.#spec, this.#featureSet, this.#replica]
+    return { number, frozen, encoder: towerEncoder({ spec, featureSet, parameters, frozen }) }
+  }
+
+  #generations(): Generation[] {
+    return [this.#current, this.#next].filter((generation) => generation !== null)
+  }
+
+  #emit(output: StepOutput, { number }: Generation, videoId: string, vector: Float32Array, eventTimeMs: number): void {
+    this.#send(output, videoId, {
+      type: 'ItemVector',
+      videoId,
+      generation: number,
+      vector: encodeFloats(vector),
+      eventTimeMs,
+    })
+  }
+
+  #send(output: StepOutput, key: string, record: AnyRecord): void {
+    output.emit(this.#topic, key, record, partitionOf(0))
+  }
+}
+
+const videosTypes: Readonly<Record<VideosRecord['type'], true>> = {
+  VideoUploaded: true,
+  VideoTranscoded: true,
+  VideoFingerprinted: true,
+  VideoEmbedded: true,
+  VideoModerated: true,
+  VideoPublished: true,
+  VideoTakenDown: true,
+}
+
+function isVideosRecord(record: AnyRecord): record is VideosRecord {
+  return record.type in videosTypes
+}
+
+function timeOf(record: AnyRecord): number {
+  return 'eventTimeMs' in record ? record.eventTimeMs : 0
+}
