@@ -57,9 +57,13 @@ export const configSchema = Type.Object(
       {
         /** Path of a model spec; empty: the one that comes with the project. */
         spec: Type.String(),
+        /** Names of features that are neither frozen nor learned; one * stands for any letters. */
+        excludedFeatures: Type.Array(text),
       },
       closed,
     ),
+    /** How long the retrieval towers stand still before the catalog is encoded anew. */
+    generationMs: milliseconds(1_000, 86_400_000),
     /** How often changed rows are published to serving. */
     syncIntervalMs: milliseconds(10, 3_600_000),
     ticks: Type.Object(
@@ -108,7 +112,8 @@ export const defaultConfig: Config = {
   gateway: { host: '127.0.0.1', port: 8080, allowedOrigins: [] },
   auth: { mode: 'none', jwt: { algorithm: 'HS256', key: '', issuer: '', audience: '' } },
   log: { driver: 'embedded', brokers: [], partitions: 1, topicPrefix: '' },
-  model: { spec: '' },
+  model: { spec: '', excludedFeatures: [] },
+  generationMs: 60_000,
   syncIntervalMs: 250,
   ticks: { activeMs: 250, idleMs: 1_000 },
   checkpointIntervalMs: 10_000,
