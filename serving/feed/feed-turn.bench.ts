@@ -9,7 +9,7 @@ const videos = 20_000
 const warmUpPages = 100
 const measuredPages = 400
 
-const { world, generation } = await modelWorld(400_000)
+const { world, generation } = await modelWorld(400_000, () => performance.now())
 const random = seededRandom('bench')
 for (let number = 0; number < videos; number++) {
   world.publish(`v${number}`, {
@@ -39,6 +39,14 @@ console.log(
     machine: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
     videos,
     pages: measuredPages,
+    meanMsByStage: Object.fromEntries(
+      [...world.shard.counts.stageMicros]
+        .map(([name, micros]): [string, number] => [
+          name,
+          Number((micros / 1_000 / world.shard.counts.pages).toFixed(2)),
+        ])
+        .filter(([, ms]) => ms >= 0.1),
+    ),
     latencyMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99) },
   }),
 )

@@ -28,7 +28,7 @@ export interface ModelWorld {
 }
 
 /** Tables hold `rowsMax` rows each. */
-export async function modelWorld(rowsMax = 100_000): Promise<ModelWorld> {
+export async function modelWorld(rowsMax = 100_000, monotonicMs?: () => number): Promise<ModelWorld> {
   await denseCompute()
   const makeTable = (spec: Parameters<typeof wasmTable>[0]) => wasmTable({ ...spec, rowsMax })
   const model = replica(foryouSpec, makeTable)
@@ -36,6 +36,7 @@ export async function modelWorld(rowsMax = 100_000): Promise<ModelWorld> {
   const encoder = towerEncoder(options)
   const world = new ShardWorld({
     features,
+    ...(monotonicMs ? { monotonicMs } : {}),
     scorer: scorer(options),
     view: {
       model,

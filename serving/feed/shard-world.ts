@@ -29,6 +29,8 @@ export interface WorldOptions {
   readonly scorer?: Scorer
   readonly features?: FeatureSet
   readonly view?: Partial<ViewOptions>
+  /** Durations of this world; by default each look at the clock takes a microsecond. */
+  readonly monotonicMs?: () => number
   /** Sleeps of this world; by default a sleep ends at once. */
   readonly sleep?: Runtime['timers']['sleep']
 }
@@ -44,7 +46,7 @@ export class ShardWorld {
 
   constructor(options: WorldOptions = {}) {
     let ticks = 0
-    const clock = { nowMs: () => this.nowMs, monotonicMs: () => ticks++ / 1_000 }
+    const clock = { nowMs: () => this.nowMs, monotonicMs: options.monotonicMs ?? (() => ticks++ / 1_000) }
     this.view = new View({
       features: options.features ?? featureSet(defaultFeatures),
       model: replica(foryouSpec, mapTable),

@@ -20,6 +20,8 @@ class ExactIndex implements VectorIndex {
   private vectors: Float32Array
   private keyByRow: Int32Array
   private readonly rowByKey = new Map<number, number>()
+  /** Of the search under way, by row. */
+  private similarities = new Float32Array(0)
 
   constructor(options: ExactIndexOptions) {
     this.dimension = options.dimension
@@ -67,8 +69,10 @@ class ExactIndex implements VectorIndex {
     const rows = this.rowByKey.size
     const heap = new WorstFirstHeap(Math.min(count, rows))
     if (heap.capacity === 0) return []
+    if (this.similarities.length < rows) this.similarities = new Float32Array(this.keyByRow.length)
+    dots(this.vectors, query, this.dimension, rows, this.similarities)
     for (let row = 0; row < rows; row++) {
-      const similarity = dot(this.vectors, row * this.dimension, query, this.dimension)
+      const similarity = this.similarities[row]!
       const key = this.keyByRow[row]!
       if (heap.admits(similarity, key) && !exclude?.(key)) heap.push(similarity, key)
     }
@@ -89,21 +93,23 @@ class ExactIndex implements VectorIndex {
   }
 }
 
-/** Four sums side by side: the additions of one sum would wait for each other. */
-function dot(vectors: Float32Array, start: number, query: Float32Array, dimension: number): number {
-  let sum0 = 0
-  let sum1 = 0
-  let sum2 = 0
-  let sum3 = 0
-  let index = 0
-  for (; index + 3 < dimension; index += 4) {
-    sum0 += vectors[start + index]! * query[index]!
-    sum1 += vectors[start + index + 1]! * query[index + 1]!
-    sum2 += vectors[start + index + 2]! * query[index + 2]!
-    sum3 += vectors[start + index + 3]! * query[index + 3]!
+/** Dot product of every row with the query. Four sums side by side: the additions of one would wait for each other. */
+function dots(vectors: Float32Array, query: Float32Array, dimension: number, rows: number, out: Float32Array): void {
+  const whole = dimension - (dimension % 4)
+  for (let row = 0, start = 0; row < rows; row++, start += dimension) {
+    let sum0 = 0
+    let sum1 = 0
+    let sum2 = 0
+    let sum3 = 0
+    for (let index = 0; index < whole; index += 4) {
+      sum0 += vectors[start + index]! * query[index]!
+      sum1 += vectors[start + index + 1]! * query[index + 1]!
+      sum2 += vectors[start + index + 2]! * query[index + 2]!
+      sum3 += vectors[start + index + 3]! * query[index + 3]!
+    }
+    for (let index = whole; index < dimension; index++) sum0 += vectors[start + index]! * query[index]!
+    out[row] = sum0 + sum1 + sum2 + sum3
   }
-  for (; index < dimension; index++) sum0 += vectors[start + index]! * query[index]!
-  return sum0 + sum1 + sum2 + sum3
 }
 
 /** Keeps the best `capacity` pairs; the root is the worst of them. */

@@ -14,6 +14,8 @@ export interface CatalogEntry {
   facts: VideoFacts | null
   /** What the video is about: its category and hashtags. */
   topics: readonly string[]
+  /** Its hashtags where there are any, else its category: what a page must not repeat too often. */
+  narrowTopics: readonly string[]
   ageRating: number | null
   playback: Playback | null
   moderation: Moderation
@@ -103,6 +105,7 @@ export class Catalog {
     if (isServable(entry)) this.servableCount--
     entry.facts = facts
     entry.topics = topicsOf(facts)
+    entry.narrowTopics = narrowed(entry.topics)
     entry.ageRating = record.ageRating
     entry.playback = record.playback
     entry.takenDown = false
@@ -149,6 +152,7 @@ export class Catalog {
       videoId,
       facts: null,
       topics: [],
+      narrowTopics: [],
       ageRating: null,
       playback: null,
       moderation: 'approved',
@@ -204,6 +208,11 @@ export class Catalog {
 
 export function isServable(entry: CatalogEntry): entry is PublishedEntry {
   return entry.facts !== null && !entry.takenDown && entry.moderation !== 'rejected' && entry.moderation !== 'pending'
+}
+
+function narrowed(topics: readonly string[]): readonly string[] {
+  const hashtags = topics.filter((topic) => !topic.startsWith('category:'))
+  return hashtags.length > 0 ? hashtags : topics
 }
 
 function drop(lists: Map<string, number[]>, name: string, index: number): void {

@@ -5,7 +5,7 @@ import type { FeedCandidate } from '../feed-candidate.ts'
 import type { FeedQuery } from '../feed-query.ts'
 import { epsilonOf } from '../topic-beliefs.ts'
 import { pickShare, type TopicShare, topicShares } from '../topic-draws.ts'
-import { cappedTopics, PageRules } from './page-rules.ts'
+import { PageRules } from './page-rules.ts'
 
 /** Topics drawn from: the first by the best candidate of each. */
 const topicsDrawnMax = 64
@@ -28,7 +28,7 @@ export const foryouSelector: Selector<FeedQuery, FeedCandidate> = {
       // Drawn whether it is used or not: a later entry's numbers must not depend on this one's.
       const draw = random.uniform()
       const chosen = explores ? experiment(allowed, shares, tried, draw, epsilon, best) : best
-      for (const topic of cappedTopics(chosen)) tried.add(topic)
+      for (const topic of chosen.entry.narrowTopics) tried.add(topic)
       page.push(chosen)
       rules.place(chosen)
       left.delete(chosen)
@@ -40,7 +40,7 @@ export const foryouSelector: Selector<FeedQuery, FeedCandidate> = {
 function topicsOf(candidates: readonly FeedCandidate[]): string[] {
   const topics = new Set<string>()
   for (const candidate of candidates) {
-    for (const topic of cappedTopics(candidate)) {
+    for (const topic of candidate.entry.narrowTopics) {
       if (topics.size === topicsDrawnMax) return [...topics]
       topics.add(topic)
     }
@@ -58,7 +58,7 @@ function bestOf(
   let bestScore = Number.NEGATIVE_INFINITY
   for (const candidate of allowed) {
     let count = 0
-    for (const topic of cappedTopics(candidate)) count = Math.max(count, countByTopic.get(topic) ?? 0)
+    for (const topic of candidate.entry.narrowTopics) count = Math.max(count, countByTopic.get(topic) ?? 0)
     const score = candidate.score - discount * count
     if (score > bestScore) {
       best = candidate
@@ -79,7 +79,7 @@ function experiment(
 ): FeedCandidate {
   const bestByTopic = new Map<string, FeedCandidate>()
   for (const candidate of allowed) {
-    for (const topic of cappedTopics(candidate)) if (!bestByTopic.has(topic)) bestByTopic.set(topic, candidate)
+    for (const topic of candidate.entry.narrowTopics) if (!bestByTopic.has(topic)) bestByTopic.set(topic, candidate)
   }
   const open = shares.filter(({ topic }) => bestByTopic.has(topic) && !tried.has(topic))
   const picked = pickShare(open, draw)

@@ -5,6 +5,7 @@ import type { Params } from '../params.ts'
 
 /** Topic caps are counted over this many entries back. */
 const capWindow = 10
+const tiers = 6
 
 export class PageRules {
   private readonly params: Params['selection']
@@ -18,27 +19,41 @@ export class PageRules {
     this.placed.push(candidate)
   }
 
-  /** Of those left, the ones that may stand next: all rules, else without the topic cap, else all; what was served
-   *  lately only when nothing new is left. */
+  /** Of those left, in their order, the ones that may stand next: all rules, else without the topic cap, else all; what
+   *  was served lately only when nothing new is left. One pass: a page asks for each of its places. */
   allowed(left: readonly FeedCandidate[]): readonly FeedCandidate[] {
-    const unserved = left.filter((candidate) => !candidate.again)
-    const candidates = unserved.length > 0 ? unserved : left
-    const { creatorSpacing, hashtagCap } = this.params
-    const creators = new Set(this.lately(creatorSpacing).map((placed) => placed.entry.facts.creatorId))
-    const apart = candidates.filter((candidate) => !creators.has(candidate.entry.facts.creatorId))
+    const creators = new Set(this.lately(this.params.creatorSpacing).map((placed) => placed.entry.facts.creatorId))
     const countByTopic = this.topicCounts()
-    const capped = apart.filter((candidate) =>
-      cappedTopics(candidate).every((topic) => (countByTopic.get(topic) ?? 0) < hashtagCap),
-    )
-    if (capped.length > 0) return capped
-    return apart.length > 0 ? apart : candidates
+    const kept: FeedCandidate[][] = Array.from({ length: tiers }, () => [])
+    let best = tiers - 1
+    for (const candidate of left) {
+      const tier = this.tierOf(candidate, creators, countByTopic)
+      if (tier > best) continue
+      best = tier
+      kept[tier]!.push(candidate)
+    }
+    return kept[best]!
+  }
+
+  /** 0 where every rule is kept, more the more of them give way. */
+  private tierOf(
+    candidate: FeedCandidate,
+    creators: ReadonlySet<string>,
+    countByTopic: ReadonlyMap<string, number>,
+  ): number {
+    const served = candidate.again ? 3 : 0
+    if (creators.has(candidate.entry.facts.creatorId)) return served + 2
+    for (const topic of candidate.entry.narrowTopics) {
+      if ((countByTopic.get(topic) ?? 0) >= this.params.hashtagCap) return served + 1
+    }
+    return served
   }
 
   /** Entries among the last ten with each topic. */
   topicCounts(): ReadonlyMap<string, number> {
     const countByTopic = new Map<string, number>()
     for (const placed of this.lately(capWindow - 1)) {
-      for (const topic of cappedTopics(placed)) countByTopic.set(topic, (countByTopic.get(topic) ?? 0) + 1)
+      for (const topic of placed.entry.narrowTopics) countByTopic.set(topic, (countByTopic.get(topic) ?? 0) + 1)
     }
     return countByTopic
   }
@@ -46,11 +61,4 @@ export class PageRules {
   private lately(count: number): readonly FeedCandidate[] {
     return count === 0 ? [] : this.placed.slice(-count)
   }
-}
-
-/** Hashtags where there are any: categories are wide, and a page may well stay in one. */
-export function cappedTopics(candidate: FeedCandidate): readonly string[] {
-  const { topics } = candidate.entry
-  const hashtags = topics.filter((topic) => !topic.startsWith('category:'))
-  return hashtags.length > 0 ? hashtags : topics
 }
