@@ -15,8 +15,6 @@ import {
   rankerBackward,
   rankerForward,
   rankerWeights,
-  type SlotSums,
-  slotSums,
 } from './model/ranker.ts'
 import { toPredictions } from './model/scorer.ts'
 import { type TowerActivations, type TowerWeights, towerBackward, towerForward, towerWeights } from './model/towers.ts'
@@ -56,7 +54,6 @@ export class Learner {
   readonly frequencies: VideoFrequencies
   readonly #spec: ModelSpec
   readonly #tensors: DenseTensors
-  readonly #sums: SlotSums
   readonly #rankerTables: readonly TableBatch[]
   readonly #towerTable: TableBatch
   readonly #positiveHeads: readonly number[]
@@ -73,7 +70,6 @@ export class Learner {
     this.shard = new ParameterShard({ ...options, dense, denseOptimizerOf })
     this.frequencies = new VideoFrequencies(towers.frequency)
     this.#tensors = new DenseTensors(this.shard.dense, dense)
-    this.#sums = slotSums(layout.ranker)
     const { query, entry } = layout.ranker
     const names = new Set([...query.tables, ...entry.tables].map(({ table }) => table))
     this.#rankerTables = [...names].map((name) => new TableBatch(name, query, entry))
@@ -130,18 +126,12 @@ export class Learner {
     const weightsOf = { query: towerWeights(this.#tensors, 'query'), entry: towerWeights(this.#tensors, 'entry') }
     const towers = { query: tower('query', weightsOf.query), entry: tower('entry', weightsOf.entry) }
     const similarities = tf.sum(tf.mul(towers.query.vectors, towers.entry.vectors), 1).dataSync()
-    const { query, entry, similarityColumn } = layout.ranker
+    const { entry, similarityColumn } = layout.ranker
     for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
       inputs.ranker.entry[rowIndex * entry.columns + similarityColumn] = similarities[rowIndex]!
     }
     const weights = rankerWeights(this.#tensors, this.#spec.ranker!.hidden.length)
-    const activations = rankerForward(
-      weights,
-      this.#sums,
-      layout.ranker,
-      tf.tensor2d(inputs.ranker.query, [rowCount, query.columns]),
-      tf.tensor2d(inputs.ranker.entry, [rowCount, entry.columns]),
-    )
+    const activations = rankerForward(weights, layout.ranker, { ...inputs.ranker, rowCount })
     return { weights, activations, towerWeights: weightsOf, towers }
   }
 
@@ -154,10 +144,9 @@ export class Learner {
     const gradient = new Float32Array(logits.length)
     headLoss(logits, labelsOf(rows), gradient)
     const above = tf.tensor2d(gradient, [rows.length, heads.length])
-    const back = rankerBackward(weights, this.#sums, this.layout.ranker, activations, above)
-    const sides = { query: floats(back.query), entry: floats(back.entry) }
-    for (const table of this.#rankerTables) table.push(this.shard, rows.length, sides, eventTimesMs)
-    for (const [name, tensor] of back.dense) this.shard.pushDense(name, floats(tensor))
+    const back = rankerBackward(weights, this.layout.ranker, activations, above)
+    for (const table of this.#rankerTables) table.push(this.shard, rows.length, back, eventTimesMs)
+    for (const [name, gradient] of back.dense) this.shard.pushDense(name, gradient)
   }
 
   #learnTowers(rows: readonly TrainingRow[], forward: Forward, eventTimesMs: Float64Array): void {

@@ -10,7 +10,7 @@ import { initialDense } from './initial-parameters.ts'
 import { headLoss, retrievalLoss } from './losses.ts'
 import type { DenseParameter } from './model.ts'
 import { modelLayout } from './model-layout.ts'
-import { rankerBackward, rankerForward, rankerWeights, slotSums } from './ranker.ts'
+import { rankerBackward, rankerForward, rankerWeights } from './ranker.ts'
 import { sampleFeatures, sampleSpec } from './sample-features.ts'
 import { towerBackward, towerForward, towerWeights } from './towers.ts'
 
@@ -64,26 +64,16 @@ describe('gradients', () => {
     after[4] = Number.NaN
     after[headIndex.watchTime] = 1.7
     const labels = { after, before: changed, weights: randoms(rowCount).map((weight) => Math.abs(weight) + 0.2) }
-    const sums = slotSums(layout.ranker)
     const numTensors = tf.memory().numTensors
     const run = (backward: boolean): Run =>
       inTidy(() => {
         const tensors = new DenseTensors(dense, initial)
         const weights = rankerWeights(tensors, sampleSpec.ranker!.hidden.length)
-        const queryTensor = tf.tensor2d(inputs.query, [rowCount, query.columns])
-        const entryTensor = tf.tensor2d(inputs.entry, [rowCount, entry.columns])
-        const forward = rankerForward(weights, sums, layout.ranker, queryTensor, entryTensor)
+        const forward = rankerForward(weights, layout.ranker, { ...inputs, rowCount })
         const gradient = new Float32Array(rowCount * heads.length)
         const loss = headLoss(forward.logits.dataSync() as Float32Array, labels, gradient)
         const above = tf.tensor2d(gradient, [rowCount, heads.length])
-        const back = backward ? rankerBackward(weights, sums, layout.ranker, forward, above) : null
-        const read = back
-          ? {
-              query: back.query.dataSync() as Float32Array,
-              entry: back.entry.dataSync() as Float32Array,
-              dense: new Map([...back.dense].map(([name, tensor]) => [name, tensor.dataSync() as Float32Array])),
-            }
-          : null
+        const read = backward ? rankerBackward(weights, layout.ranker, forward, above) : null
         tensors.dispose()
         return { loss, read }
       })

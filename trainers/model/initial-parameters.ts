@@ -5,7 +5,7 @@ import { checksum } from '../../schemas/ids.ts'
 import { heads } from '../../schemas/labels.ts'
 import type { Table, TableSpec } from '../table/table.ts'
 import type { DenseParameter } from './model.ts'
-import { crossedColumns, type ModelLayout } from './model-layout.ts'
+import type { ModelLayout } from './model-layout.ts'
 import type { ModelSpec } from './model-spec.ts'
 
 export type TableFactory = (spec: TableSpec) => Table
@@ -13,7 +13,6 @@ export type TableFactory = (spec: TableSpec) => Table
 export const rankerTensorNames = {
   query: 'ranker.query',
   entry: 'ranker.entry',
-  crossed: 'ranker.crossed',
   bias: 'ranker.bias',
   heads: 'ranker.heads',
 } as const
@@ -41,14 +40,12 @@ export function initialDense(spec: ModelSpec, layout: ModelLayout): Map<string, 
     out.set(name, { name, shape, values: uniform(`${spec.seed} ${name}`, product(shape), scale) })
 
   const width = ranker.hidden[0]! + heads.length
-  const { query, entry, crossed, bias } = rankerTensorNames
+  const { query, entry, bias } = rankerTensorNames
   const inputs = layout.ranker.query.columns + layout.ranker.entry.columns
-  const crossedCount = crossedColumns(layout.ranker)
-  const scale = 1 / Math.sqrt(inputs + crossedCount)
+  const scale = 1 / Math.sqrt(inputs)
   add(query, [layout.ranker.query.columns, width], scale)
   add(entry, [layout.ranker.entry.columns, width], scale)
-  add(crossed, [crossedCount, width], scale)
-  for (const name of [query, entry, crossed]) clearColumns(out.get(name)!.values, width, ranker.hidden[0]!)
+  for (const name of [query, entry]) clearColumns(out.get(name)!.values, width, ranker.hidden[0]!)
   add(bias, [width], 0)
   for (const [index, head] of heads.entries()) {
     out.get(bias)!.values[ranker.hidden[0]! + index] = ranker.headBiases[head] ?? 0

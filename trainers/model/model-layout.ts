@@ -35,16 +35,15 @@ export interface InputLayout {
 
 export interface RankerLayout {
   readonly query: InputLayout
-  /** Its last column is the retrieval similarity. */
+  /** Its dense values are followed by the retrieval similarity and by the crossed terms. */
   readonly entry: InputLayout
   readonly similarityColumn: number
+  /** First column of where the two sides meet: factorization term, product of history and entry, their dot. */
+  readonly crossedColumn: number
   /** First columns of the two slots of the history term. */
   readonly historyColumn: number
   readonly historyEntryColumn: number
 }
-
-/** Columns where the two sides meet: factorization term, product of history and entry, their dot. */
-export const crossedColumns = (layout: RankerLayout): number => 2 * layout.query.dimension + 1
 
 export interface TowerLayout {
   readonly query: InputLayout
@@ -81,7 +80,8 @@ export function modelLayout(spec: ModelSpec, features: FeatureSet): ModelLayout 
   const rankerTable = (slot: string) => tableBySlot.get(slot)!
   const towerTable = () => towers.table
   const query = input(features.query, ranker.slots, rankerTable, ranker.queryDense, 0)
-  const entry = input(features.entry, ranker.slots, rankerTable, ranker.entryDense, 1)
+  const crossedColumns = 2 * query.dimension + 1
+  const entry = input(features.entry, ranker.slots, rankerTable, ranker.entryDense, 1 + crossedColumns)
   return {
     featureSet: features.fingerprint,
     queryIds: features.query.idCount,
@@ -91,7 +91,8 @@ export function modelLayout(spec: ModelSpec, features: FeatureSet): ModelLayout 
     ranker: {
       query,
       entry,
-      similarityColumn: entry.columns - 1,
+      similarityColumn: entry.columns - crossedColumns - 1,
+      crossedColumn: entry.columns - crossedColumns,
       historyColumn: columnOf(spec, query, ranker.history.query, 'ranker.history.query'),
       historyEntryColumn: columnOf(spec, entry, ranker.history.entry, 'ranker.history.entry'),
     },

@@ -9,7 +9,7 @@ import { initialDense } from './initial-parameters.ts'
 import type { Parameters, Scorer } from './model.ts'
 import { modelLayout } from './model-layout.ts'
 import type { ModelSpec } from './model-spec.ts'
-import { rankerForward, rankerWeights, slotSums } from './ranker.ts'
+import { rankerForward, rankerWeights } from './ranker.ts'
 
 export interface ScorerOptions {
   readonly spec: ModelSpec
@@ -22,7 +22,6 @@ export interface ScorerOptions {
 export function scorer({ spec, featureSet, parameters }: ScorerOptions): Scorer {
   const layout = modelLayout(spec, featureSet)
   const tensors = new DenseTensors(parameters.dense, initialDense(spec, layout))
-  const sums = slotSums(layout.ranker)
   const queryInput = embeddingInput(layout.ranker.query, parameters.tables)
   const entryInput = embeddingInput(layout.ranker.entry, parameters.tables)
   const query = new Float32Array(layout.ranker.query.columns)
@@ -42,10 +41,9 @@ export function scorer({ spec, featureSet, parameters }: ScorerOptions): Scorer 
         entry[rowIndex * columns + layout.ranker.similarityColumn] = similarities[rowIndex]!
       }
       const logits = tf.tidy(() => {
-        const queryTensor = tf.tensor2d(query, [1, query.length])
-        const entryTensor = tf.tensor2d(entry.subarray(0, rowCount * columns), [rowCount, columns])
         const weights = rankerWeights(tensors, layers)
-        return rankerForward(weights, sums, layout.ranker, queryTensor, entryTensor).logits.dataSync()
+        const inputs = { query, entry: entry.subarray(0, rowCount * columns), rowCount }
+        return rankerForward(weights, layout.ranker, inputs).logits.dataSync()
       })
       return toPredictions(logits as Float32Array)
     },
