@@ -71,7 +71,8 @@ export class TopicOutcomes {
       const evidence = this.evidenceByTopic.get(topic) ?? { likes: 0, dislikes: 0 }
       evidence.likes = Math.max(0, evidence.likes + likes)
       evidence.dislikes = Math.max(0, evidence.dislikes + dislikes)
-      this.evidenceByTopic.set(topic, evidence)
+      if (evidence.likes + evidence.dislikes > 0) this.evidenceByTopic.set(topic, evidence)
+      else this.evidenceByTopic.delete(topic)
     }
   }
 }
