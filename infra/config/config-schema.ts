@@ -48,8 +48,6 @@ export const configSchema = Type.Object(
         brokers: Type.Array(text),
         /** Of the topics that follow the user; fixed when they are created. */
         partitions: count(1, 4_096),
-        /** Before every topic name, so that several systems can share a Kafka. */
-        topicPrefix: Type.String({ pattern: '^[A-Za-z0-9._-]*$', maxLength: 100 }),
       },
       closed,
     ),
@@ -111,7 +109,7 @@ export const defaultConfig: Config = {
   dataDir: join(projectRoot, '.data'),
   gateway: { host: '127.0.0.1', port: 8080, allowedOrigins: [] },
   auth: { mode: 'none', jwt: { algorithm: 'HS256', key: '', issuer: '', audience: '' } },
-  log: { driver: 'embedded', brokers: [], partitions: 1, topicPrefix: '' },
+  log: { driver: 'embedded', brokers: [], partitions: 1 },
   model: { spec: '', excludedFeatures: [] },
   generationMs: 60_000,
   syncIntervalMs: 250,

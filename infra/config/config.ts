@@ -168,9 +168,6 @@ function crossFieldProblems(config: Config): string[] {
   if (log.driver === 'kafka' && log.brokers.length === 0) {
     problems.push('log.driver kafka needs brokers: set log.brokers, e.g. ["127.0.0.1:9092"]')
   }
-  if (log.driver === 'embedded' && log.topicPrefix !== '') {
-    problems.push('log.topicPrefix is for a shared Kafka: remove it, or set log.driver to kafka')
-  }
   if (ticks.activeMs > ticks.idleMs) {
     problems.push('ticks.activeMs is past ticks.idleMs: an active partition ticks at least as often as an idle one')
   }

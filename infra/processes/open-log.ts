@@ -40,7 +40,7 @@ export async function openThreadLog(config: Config, port: MessagePort, runtime: 
 
 /** Kafka from whatever thread or command. */
 export async function openKafka(config: Config, runtime: Runtime): Promise<Log> {
-  return kafkaLog({ brokers: config.log.brokers, topicPrefix: config.log.topicPrefix, clientId: 'freshet', runtime })
+  return kafkaLog({ brokers: config.log.brokers, clientId: 'freshet', runtime })
 }
 
 async function overKafka(config: Config, runtime: Runtime): Promise<OwnLog> {
