@@ -62,7 +62,7 @@ export function errorBody(error: ApiError): ErrorBody {
 export function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown
   if (thrown instanceof FreshetError) return fromFreshetError(thrown)
-  const framework = thrown as Partial<FastifyError>
+  const framework = (thrown ?? {}) as Partial<FastifyError>
   switch (framework.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new ApiError('body-too-large', 'the body is larger than the limit', 'send at most 1 MiB a request')
