@@ -1,6 +1,6 @@
 // Everything a serving shard knows, in one thread: a fold of its partitions of the log. A record takes effect whole
 // between two requests; the stamp says which ones have.
-import type { AnyRecord, Delta, FeedServed, VideosRecord } from '../../schemas/generated.ts'
+import type { AnyRecord, Delta, FeedServed, UsersRecord, VideosRecord } from '../../schemas/generated.ts'
 import type { FeatureSet } from '../../streams/features/feature-set.ts'
 import { foldUserFacts } from '../../streams/features/user-facts.ts'
 import { foldVideoFacts } from '../../streams/features/video-facts.ts'
@@ -11,13 +11,15 @@ import type { Params } from '../feed/params.ts'
 import { exactIndex } from '../retrieval/exact-index.ts'
 import { type FreshIndex, freshIndex } from '../retrieval/fresh-index.ts'
 import type { VectorIndex } from '../retrieval/vector-index.ts'
+import { BadRecords } from './bad-records.ts'
 import { Catalog } from './catalog.ts'
 import { CountView } from './count-view.ts'
 import { type FreshnessHistogram, freshnessHistogram } from './freshness-histogram.ts'
 import { PageMemory } from './page-memory.ts'
 import { PolicyBook } from './policy-book.ts'
 import { StampWaiters } from './stamp-waiters.ts'
-import { type UserEvent, UserView } from './user-view.ts'
+import { UserBook } from './user-book.ts'
+import type { UserView } from './user-view.ts'
 import { VectorView, type VectorViewOptions } from './vector-view.ts'
 import { defaultViewLimits, type ViewLimits } from './view-limits.ts'
 
@@ -54,17 +56,17 @@ export class View {
   readonly freshness: FreshnessHistogram = freshnessHistogram()
   /** False while the past is read: its age says nothing about freshness. */
   measuresFreshness = false
-  readonly badRecords = { count: 0, newest: [] as string[] }
-  evictedUsers = 0
+  readonly badRecords = new BadRecords()
   private readonly limits: ViewLimits
   private readonly clock: Clock
-  private readonly users = new Map<string, UserView>()
+  private readonly users: UserBook
   private readonly nextByPlace = new Map<string, number>()
   private readonly waiters = new StampWaiters()
 
   constructor(options: ViewOptions) {
     this.limits = { ...defaultViewLimits, ...options.limits }
     this.clock = options.clock
+    this.users = new UserBook(this.limits)
     this.features = options.features
     this.model = options.model
     this.counts = options.counts
@@ -105,9 +107,13 @@ export class View {
     return this.waiters.wait(`${topic}/${partition}`, next, signal)
   }
 
+  get evictedUsers(): number {
+    return this.users.evicted
+  }
+
   /** The user as known, or as nobody is known yet; not kept by asking. */
   userOf(userId: string): UserView {
-    return this.users.get(userId) ?? new UserView(userId, this.limits)
+    return this.users.userOf(userId)
   }
 
   /** Folds one record. Records before the stamp are stale. Never throws for what a record holds. */
@@ -118,7 +124,8 @@ export class View {
     try {
       outcome = this.fold(input.record, input.offset)
     } catch (thrown) {
-      outcome = this.noteBad(place, input.offset, thrown instanceof Error ? thrown.message : String(thrown))
+      this.badRecords.note(place, input.offset, thrown instanceof Error ? thrown.message : String(thrown))
+      outcome = 'bad'
     }
     if (outcome !== 'gap') this.advance(place, input.offset + 1)
     return outcome
@@ -128,7 +135,7 @@ export class View {
   skip(topic: string, partition: number, offset: number, reason: string | null): void {
     const place = `${topic}/${partition}`
     if (offset < (this.nextByPlace.get(place) ?? 0)) return
-    if (reason !== null) this.noteBad(place, offset, reason)
+    if (reason !== null) this.badRecords.note(place, offset, reason)
     this.advance(place, offset + 1)
   }
 
@@ -141,7 +148,7 @@ export class View {
   /** A page just served, ahead of the log: the next request must not repeat it. */
   served(record: FeedServed): void {
     if (record.imported || this.pages.has(record.requestId)) return
-    this.resident(record.userId).served(record, this.catalog)
+    this.users.resident(record.userId).served(record, this.catalog)
     this.pages.keep(record)
     this.countView.openRegion(record.region)
   }
@@ -161,11 +168,9 @@ export class View {
       case 'NotInterested':
       case 'CreatorFollowed':
       case 'InterestsReset':
-        this.acted(record)
+        this.users.resident(record.userId).acted(record, this.catalog)
         return 'applied'
-      case 'VideoUploaded':
       case 'VideoTranscoded':
-      case 'VideoFingerprinted':
       case 'VideoEmbedded':
       case 'VideoModerated':
       case 'VideoPublished':
@@ -194,20 +199,14 @@ export class View {
     }
   }
 
-  private acted(record: UserEvent): void {
-    this.resident(record.userId).acted(record, this.catalog)
-  }
-
-  private foldUser(
-    record: Extract<AnyRecord, { type: 'UserJoined' | 'InterestsChosen' | 'ProfileChanged' | 'UserErased' }>,
-  ): void {
-    const facts = foldUserFacts(this.users.get(record.userId)?.facts ?? null, record)
+  private foldUser(record: UsersRecord): void {
+    const facts = foldUserFacts(this.users.find(record.userId)?.facts ?? null, record)
     if (facts === null) {
-      this.pages.forget(this.users.get(record.userId)?.requestIds ?? [])
-      this.users.delete(record.userId)
+      this.pages.forget(this.users.find(record.userId)?.requestIds ?? [])
+      this.users.forget(record.userId)
       return
     }
-    this.resident(record.userId).facts = facts
+    this.users.resident(record.userId).facts = facts
     if (facts.region !== null) this.countView.openRegion(facts.region)
   }
 
@@ -222,9 +221,7 @@ export class View {
     if (entry === null) return
     const servable = this.catalog.servableAt(entry.index)
     if (servable === null) {
-      this.fresh.remove(entry.index)
-      this.countView.remove(entry.index)
-      this.contents.remove(entry.index)
+      for (const index of [this.fresh, this.countView, this.contents]) index.remove(entry.index)
       return
     }
     this.fresh.upsert(entry.index, servable.facts.publishedTimeMs)
@@ -249,27 +246,8 @@ export class View {
     throw new RangeError(`this view does not follow model ${model}`)
   }
 
-  /** The user, kept, as the most recently active. */
-  private resident(userId: string): UserView {
-    const user = this.userOf(userId)
-    this.users.delete(userId)
-    this.users.set(userId, user)
-    if (this.users.size > this.limits.usersMax) {
-      this.users.delete(this.users.keys().next().value!)
-      this.evictedUsers++
-    }
-    return user
-  }
-
   private advance(place: string, next: number): void {
     this.nextByPlace.set(place, next)
     this.waiters.advanced(place, next)
-  }
-
-  private noteBad(place: string, offset: number, reason: string): 'bad' {
-    this.badRecords.count++
-    this.badRecords.newest.push(`${place}@${offset}: ${reason}`)
-    if (this.badRecords.newest.length > 20) this.badRecords.newest.shift()
-    return 'bad'
   }
 }

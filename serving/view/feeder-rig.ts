@@ -1,0 +1,138 @@
+// A view and a feeder over the real log in memory, for tests, and the records a trainer would publish.
+import { encode } from '../../schemas/codec.ts'
+import type { AnyRecord, Delta, SnapshotTaken } from '../../schemas/generated.ts'
+import { checksum } from '../../schemas/ids.ts'
+import { encodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
+import * as topics from '../../schemas/topics.ts'
+import { countDimension } from '../../streams/features/count-columns.ts'
+import { defaultFeatures } from '../../streams/features/default-features.ts'
+import { featureSet } from '../../streams/features/feature-set.ts'
+import { embeddedLog } from '../../streams/log/embedded-log.ts'
+import { type Log, partitionOf } from '../../streams/log/log.ts'
+import { simulatedDisk } from '../../streams/runtime/simulated-disk.ts'
+import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
+import type { BlobStore } from '../../streams/stores/blob-store.ts'
+import { memoryBlobStore } from '../../streams/stores/memory-blob-store.ts'
+import { replica } from '../../trainers/model/replica.ts'
+import { countsSpec, foryouSpec } from '../../trainers/model/shipped-specs.ts'
+import { encodeSnapshot, specFingerprint } from '../../trainers/model/snapshot.ts'
+import { mapTable } from '../../trainers/table/map-table.ts'
+import { ShardWorld } from '../feed/shard-world.ts'
+import { View } from './view.ts'
+import { type ViewFeederOptions, viewFeeder } from './view-feeder.ts'
+
+const features = featureSet(defaultFeatures)
+
+export interface Rig {
+  readonly log: Log
+  readonly blobs: BlobStore
+  readonly view: View
+  append(topic: string, records: readonly AnyRecord[], partition?: number): Promise<void>
+  feeder(users?: ViewFeederOptions['users']): ReturnType<typeof viewFeeder>
+}
+
+export async function withRig(partitions: number, run: (rig: Rig) => Promise<void>): Promise<void> {
+  const log = await embeddedLog({ disk: simulatedDisk(), directory: '/log', runtime: systemRuntime })
+  const specs = [
+    ...topics.userTopics(partitions),
+    ...topics.sharedTopics(),
+    ...topics.modelTopics('foryou', 1),
+    ...topics.modelTopics(topics.countsModel, 1),
+  ]
+  for (const spec of specs) await log.ensureTopic(spec)
+  const blobs = memoryBlobStore()
+  const view = new View({
+    features,
+    model: replica(foryouSpec, mapTable),
+    counts: replica(countsSpec, mapTable),
+    vectorDimension: 64,
+    encoderOf: () => ({ dimension: 64, encodeQuery: () => new Float32Array(64) }),
+    clock: systemRuntime.clock,
+  })
+  const feeders: ReturnType<typeof viewFeeder>[] = []
+  const append: Rig['append'] = async (topic, records, partition = 0) => {
+    await log.append(
+      topic,
+      records.map((record) => ({
+        key: null,
+        value: encode(record),
+        timestampMs: systemRuntime.clock.nowMs(),
+        partition: partitionOf(partition),
+      })),
+    )
+  }
+  try {
+    await run({
+      log,
+      blobs,
+      view,
+      append,
+      feeder(users = { partitions: [0] }) {
+        const feeder = viewFeeder({ view, log, blobs, runtime: systemRuntime, users })
+        feeders.push(feeder)
+        return feeder
+      },
+    })
+  } finally {
+    for (const feeder of feeders) await feeder.stop()
+    await log.close()
+  }
+}
+
+/** Records of a small world, by topic. */
+export async function smallWorld(): Promise<ShardWorld> {
+  const world = new ShardWorld()
+  for (let number = 0; number < 30; number++) world.publish(`v${number}`)
+  world.join('ann', { region: 'DE' })
+  const page = await world.page('ann')
+  for (const entry of page.entries) world.watch('ann', entry.videoId, 1, page.requestId)
+  return world
+}
+
+export function countsDelta(baseVersion: number, version: number, id: bigint, outcomes: number): Delta {
+  const values = new Float32Array(countDimension)
+  values[0] = outcomes
+  const rows = encodeDeltaRows({ ids: BigUint64Array.of(id), eventTimesMs: Float64Array.of(1), values }, false)
+  return {
+    type: 'Delta',
+    model: topics.countsModel,
+    bucket: 0,
+    epoch: 0,
+    baseVersion,
+    version,
+    trainedThrough: {},
+    eventTimeMs: 1,
+    receivedTimes: [{ receivedTimeMs: systemRuntime.clock.nowMs() - 100, examples: 3 }],
+    tables: [{ table: 'totals', dimension: countDimension, half: false, rows, tombstones: new Uint8Array(0) }],
+    dense: [],
+  }
+}
+
+export async function countsSnapshot(blobs: BlobStore, version: number): Promise<SnapshotTaken> {
+  const bytes = encodeSnapshot({
+    facts: { model: countsSpec.model, spec: specFingerprint(countsSpec), bucket: 0, epoch: 0, version, syncs: 0 },
+    dumpByTable: new Map(countsSpec.tables.map(({ side: _, ...spec }) => [spec.name, mapTable(spec).dump()])),
+    dense: new Map(),
+    accumulators: new Map(),
+    state: new Map(),
+  })
+  await blobs.put(`counts-${version}`, bytes)
+  return {
+    type: 'SnapshotTaken',
+    model: topics.countsModel,
+    bucket: 0,
+    epoch: 0,
+    version,
+    blob: `counts-${version}`,
+    bytes: bytes.length,
+    checksum: checksum(bytes),
+    offsets: {},
+    eventTimeMs: 1,
+  }
+}
+
+export const outcomesIn = (view: View, id: bigint): number => {
+  const row = new Float32Array(countDimension)
+  view.countView.reader.read('totals', id as never, row)
+  return row[0]!
+}
