@@ -22,6 +22,7 @@ export function eventQueue(parts: {
   /** How long an event waits for others to travel with. */
   readonly flushMs: number
   readonly onRefused: (refused: RefusedEvent) => void
+  readonly sleep: (ms: number) => Promise<void>
 }): EventQueue {
   const queue: StampedEvent[] = []
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -64,7 +65,7 @@ export function eventQueue(parts: {
         if (!error.retryable) return batch.map((event) => ({ event, code: error.code, message: error.message }))
         if (attempt === attemptsMax) throw error
         const waitMs = Math.max(error.retryAfterMs, retryMs * (0.5 + Math.random() / 2))
-        await new Promise((resolve) => setTimeout(resolve, waitMs))
+        await parts.sleep(waitMs)
       }
     }
   }

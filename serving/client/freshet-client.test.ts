@@ -27,14 +27,16 @@ async function setUp(t: Parameters<typeof listeningGateway>[0], flushMs = 60_000
   // The client stamps events with the device's clock.
   const served = await listeningGateway(t, {}, Date.now())
   const refused: RefusedEvent[] = []
+  const slept: number[] = []
   const client = freshetClient({
     baseUrl: `${served.gateway.url}/`,
     userId: 'ada',
     flushMs,
+    sleep: async (ms) => void slept.push(ms),
     onRefused: (one) => refused.push(one),
   })
   t.after(() => client.close())
-  return { ...served, client, refused }
+  return { ...served, client, refused, slept }
 }
 
 test('a page, then the next without repeats that reflects what was tracked', async (t) => {
@@ -54,7 +56,7 @@ test('a page, then the next without repeats that reflects what was tracked', asy
 })
 
 test('a batch that fails is sent again and is in the log once, also when the answer was lost', async (t) => {
-  const { client, log } = await setUp(t)
+  const { client, log, slept } = await setUp(t)
   const page = await client.feed()
   client.track(skip(page))
   client.track({ type: 'VideoLiked', videoId: page.entries[1]!.videoId })
@@ -67,8 +69,12 @@ test('a batch that fails is sent again and is in the log once, also when the ans
     t.mock.restoreAll()
     throw new TypeError('connection reset')
   })
-  t.mock.method(globalThis, 'setTimeout', (task: () => void) => setImmediate(task))
   await client.flush()
+  // Busy twice, each time as long as Retry-After says; then the lost answer, which named no time.
+  assert.deepEqual(
+    slept.map((ms) => ms >= 1_000),
+    [true, true, false],
+  )
   const records = await log.read(interactions)
   assert.deepEqual(
     records.map(({ type }) => type),

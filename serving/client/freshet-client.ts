@@ -16,6 +16,8 @@ export interface FreshetClientOptions {
   readonly flushMs?: number
   /** Told of events the gateway will never take. */
   readonly onRefused?: (refused: RefusedEvent) => void
+  /** How to wait between attempts; setTimeout where it is missing. */
+  readonly sleep?: (ms: number) => Promise<void>
 }
 
 export interface FreshetClient {
@@ -41,6 +43,7 @@ export function freshetClient(options: FreshetClientOptions): FreshetClient {
   const queue = eventQueue({
     flushMs: options.flushMs ?? 500,
     onRefused,
+    sleep: options.sleep ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms))),
     send: (events, keepalive) =>
       apiCall<Intake>(baseUrl, token(), { method: 'POST', path: '/v1/events', body: { events }, keepalive }),
   })

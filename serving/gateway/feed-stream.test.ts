@@ -1,6 +1,7 @@
 // The pushed feed over real sockets: ahead of need, replaced after events, bounded, closed cleanly.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { SignJWT } from 'jose'
 import WebSocket from 'ws'
@@ -208,6 +209,33 @@ test('closing answers what came, closes sockets as going away, and finishes requ
   assert.deepEqual([(await next()).accepted, await gone, (await post).status], [1, 1001, 202])
   assert.deepEqual(await closing, { pageRecordsLost: 0 })
   await assert.rejects(fetch(`${gateway.url}/healthz`))
+})
+
+test('closing does not wait for connections that never ask', async (t) => {
+  const { gateway } = await listeningGateway(t)
+  const silent = connect(gateway.port, '127.0.0.1')
+  await once(silent, 'connect')
+  await (await fetch(`${gateway.url}/healthz`)).text()
+  const ended = once(silent, 'close')
+  await gateway.close()
+  await ended
+})
+
+test('closing does not wait for a shard longer than its deadline', async (t) => {
+  const { gateway, shard, runtime } = await listeningGateway(t)
+  const held = Promise.withResolvers<void>()
+  shard.before = () => held.promise
+  t.after(() => held.resolve())
+  const asking = fetch(`${gateway.url}/v1/feed?user=ada`)
+  asking.catch(() => {})
+  while (shard.requests.length === 0) await new Promise(setImmediate)
+  let closed = false
+  void gateway.close().then(() => {
+    closed = true
+  })
+  // Past the shard's deadline the answer goes out; a close that waited for the shard would not end.
+  while (!closed) await runtime.advance(500)
+  assert.equal((await asking).status, 503)
 })
 
 test('closing waits for page records on their way, and says how many it left', async (t) => {

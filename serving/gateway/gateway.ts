@@ -7,6 +7,7 @@ import type { Runtime } from '../../streams/runtime/runtime.ts'
 import type { ServingShard } from '../shard.ts'
 import { ApiError, answerErrors, sendError, toApiError } from './api-errors.ts'
 import { authenticator, bearerToken, type Caller, type JwtOptions } from './auth.ts'
+import { connections } from './connections.ts'
 import { eventIntake } from './event-intake.ts'
 import { eventsRoute } from './events-route.ts'
 import { feedRoute } from './feed-route.ts'
@@ -152,6 +153,7 @@ export async function gatewayApp(options: GatewayOptions): Promise<{
   operationsRoute(app, { metrics, moreMetrics: options.moreMetrics ?? (() => ''), ready: options.ready })
   if (options.web) webRoute(app, options.web)
   streams.attach(app.server)
+  const open = connections(app.server, runtime.timers)
   await app.ready()
 
   return {
@@ -159,7 +161,7 @@ export async function gatewayApp(options: GatewayOptions): Promise<{
     async close() {
       closing = true
       await streams.close(limits.closeMs)
-      await app.close()
+      await open.closeWith(() => app.close(), limits.closeMs)
       return { pageRecordsLost: await served.drain(limits.closeMs) }
     },
   }

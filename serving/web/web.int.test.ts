@@ -45,7 +45,10 @@ const eventTypes = async (log: { read(topic: string): Promise<{ type: string }[]
 
 async function screenshot(page: Page, name: string): Promise<void> {
   const folder = process.env.WEB_SCREENSHOT_DIR
-  if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: name === 'phone' })
+  if (!folder) return
+  // The card has come to rest.
+  await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished)))
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: name === 'phone' })
 }
 
 test('buttons and keys publish what happened, and each swipe brings another card', { skip }, async (t) => {

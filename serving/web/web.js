@@ -214,11 +214,12 @@ function element(what, text = '', ...children) {
   return made
 }
 
-/** The same id, the same colour: FNV-1a over its characters. */
+/** The same id, the same colour: FNV-1a over its characters, mixed so that neighbours differ. */
 function hueOf(id) {
   let hash = 0x811c9dc5
   for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193)
-  return (hash >>> 0) % 360
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)
+  return ((hash ^ (hash >>> 13)) >>> 0) % 360
 }
 
 function say(text, bad = false) {
