@@ -1,6 +1,6 @@
 // Runs test files, each in its own process, and counts what passed, failed and was skipped.
 
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { projectRoot, sourceFiles } from './tree.ts'
@@ -34,9 +34,11 @@ export async function runTests(files: readonly string[], options: TestOptions): 
   const startedMs = performance.now()
   if (files.length > 0) {
     const events = run({
-      files: files.map((path) => join(projectRoot, path)),
+      files: files.map((path) => resolve(projectRoot, path)),
       concurrency: options.concurrency,
       timeout: options.fileTimeoutMs,
+      // A test past its time is a failure, and must not keep its process alive by what it left open.
+      execArgv: ['--test-force-exit'],
       cwd: projectRoot,
     })
     events.on('test:pass', (event) => {
