@@ -14,8 +14,8 @@ import { systemDisk } from '../runtime/system-disk.ts'
 import { systemRuntime } from '../runtime/system-runtime.ts'
 import { batchHeaderBytes } from './batch-frame.ts'
 import { type EmbeddedLog, embeddedLog } from './embedded-log.ts'
-import { readCount, recordOf, textOf } from './log.suite.ts'
 import { offsetOf, partitionOf } from './log.ts'
+import { readCount, recordOf, textOf } from './log-suite-fixtures.ts'
 
 const topic: TopicSpec = { name: 'facts', partitions: 2, retentionMs: null, compacted: false, idempotenceMs: 3_600_000 }
 const firstSegment = '/log/topics/facts/0/00000000000000000000.segment'

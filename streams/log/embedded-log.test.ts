@@ -8,7 +8,8 @@ import { simulatedDisk } from '../runtime/simulated-disk.ts'
 import { systemDisk } from '../runtime/system-disk.ts'
 import { systemRuntime } from '../runtime/system-runtime.ts'
 import { type EmbeddedLog, embeddedLog } from './embedded-log.ts'
-import { describeLog, type LogUnderTest } from './log.suite.ts'
+import { describeLog } from './log.suite.ts'
+import type { LogUnderTest } from './log-suite-fixtures.ts'
 
 const limits = { recordBytesMax: 200_000, inFlightBytesMax: 400_000, segmentBytesMax: 20_000 }
 const folder = mkdtempSync(join(tmpdir(), 'freshet-log-'))

@@ -1,8 +1,8 @@
 // What every driver of the log does for consumer groups.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { freshGroup, freshTopic, patienceMs, recordOf, textOf, type WithLog } from './log.suite.ts'
 import { type GroupMember, type Log, offsetOf, partitionOf, type TopicPartition } from './log.ts'
+import { freshGroup, freshTopic, patienceMs, recordOf, textOf, type WithLog } from './log-suite-fixtures.ts'
 
 /** A member that notes what it owns, and lets a test wait for that. */
 class Probe {

@@ -6,16 +6,16 @@ import { join } from 'node:path'
 import { after, it } from 'node:test'
 import kafkajs from 'kafkajs'
 import { kafkaLog } from '../../../streams/log/kafka-log.ts'
+import { describeLog } from '../../../streams/log/log.suite.ts'
+import { offsetOf, partitionOf } from '../../../streams/log/log.ts'
 import {
-  describeLog,
   freshTopic,
   type LogUnderTest,
   patienceMs,
   readCount,
   recordOf,
   textOf,
-} from '../../../streams/log/log.suite.ts'
-import { offsetOf, partitionOf } from '../../../streams/log/log.ts'
+} from '../../../streams/log/log-suite-fixtures.ts'
 import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
 import { type RunningKafka, startKafka } from './start-kafka.ts'
 
