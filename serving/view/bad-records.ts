@@ -7,9 +7,10 @@ export class BadRecords {
   /** Oldest first: "topic/partition@offset: reason". */
   readonly newest: string[] = []
 
-  note(place: string, offset: number, reason: string): void {
+  note(place: string, offset: number, reason: string): 'bad' {
     this.count++
     this.newest.push(`${place}@${offset}: ${reason}`)
     if (this.newest.length > namedMax) this.newest.shift()
+    return 'bad'
   }
 }

@@ -7,6 +7,7 @@ import { trendRowId, videoIds } from '../../streams/features/own-ids.ts'
 import type { Parameters } from '../../trainers/model/model.ts'
 import { everywhere, type TrendingIndex, trendingIndex } from '../retrieval/trending-index.ts'
 import type { Catalog, PublishedEntry } from './catalog.ts'
+import { CountRowCache } from './count-row-cache.ts'
 import type { ViewLimits } from './view-limits.ts'
 
 /** Reads rows of the tables of the counts model; zeros where there is no row or no table. */
@@ -29,20 +30,25 @@ export function countReader(counts: Parameters): CountReader {
 }
 
 export class CountView {
-  readonly reader: CountReader
+  private readonly rows: CountRowCache
   readonly trending: TrendingIndex
   private readonly catalog: Catalog
   private readonly indexByVideoRow = new Map<bigint, number>()
   private readonly row = new Float32Array(countDimension)
 
   constructor(counts: Parameters, catalog: Catalog, limits: ViewLimits) {
-    this.reader = countReader(counts)
+    this.rows = new CountRowCache(countReader(counts), limits.countRowsCachedMax)
     this.catalog = catalog
     this.trending = trendingIndex({
       halfLifeMs: trendHalfLifeMs,
       listMax: limits.trendingMax,
       regionsMax: limits.trendingRegionsMax + 1,
     })
+  }
+
+  /** Rows as of the newest delta. */
+  get reader(): CountReader {
+    return this.rows
   }
 
   /** A video came into the catalog; its rows may be older than it. */
@@ -63,9 +69,16 @@ export class CountView {
 
   /** Called after the replica took the delta. */
   changed(delta: Delta): void {
-    for (const change of delta.tables) {
-      if (change.table !== 'trends') continue
-      for (const id of decodeDeltaRows(change.rows, change.dimension, change.half).ids) {
+    for (const { table, dimension, half, rows, tombstones } of delta.tables) {
+      if (table !== 'totals' && table !== 'trends') continue
+      const { ids } = decodeDeltaRows(rows, dimension, half)
+      this.rows.forget(table, ids)
+      // Slices start aligned, whatever the record's bytes do.
+      this.rows.forget(table, new BigUint64Array(tombstones.slice().buffer))
+    }
+    for (const { table, dimension, half, rows } of delta.tables) {
+      if (table !== 'trends') continue
+      for (const id of decodeDeltaRows(rows, dimension, half).ids) {
         const index = this.indexByVideoRow.get(id)
         if (index !== undefined) this.refresh(index)
       }
@@ -74,13 +87,14 @@ export class CountView {
 
   /** Called after the replica took a snapshot. */
   reloaded(): void {
+    this.rows.clear()
     this.trending.clear()
     for (const index of this.indexByVideoRow.values()) this.refresh(index)
   }
 
   /** Outcomes of a video so far. */
   outcomesOf(entry: PublishedEntry): number {
-    this.reader.read('totals', videoIds(entry.facts)[0]!, this.row)
+    this.rows.read('totals', videoIds(entry.facts)[0]!, this.row)
     return this.row[countColumnIndex.outcomes]!
   }
 
@@ -94,7 +108,7 @@ export class CountView {
     const entry = this.catalog.servableAt(index)
     if (entry === null) return false
     const id = region === everywhere ? videoIds(entry.facts)[0]! : trendRowId(region, entry.videoId)
-    const asOfMs = this.reader.read('trends', id, this.row)
+    const asOfMs = this.rows.read('trends', id, this.row)
     if (asOfMs === 0) return false
     this.trending.update(region, index, trendWeight(this.row), asOfMs)
     return true

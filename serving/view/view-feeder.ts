@@ -53,6 +53,8 @@ class LogViewFeeder implements ViewFeeder {
   private readonly snapshots: ModelSnapshots
   private readonly followers = new Map<string, PartitionFollower>()
   private readonly stopping = new AbortController()
+  private readonly uncommitted = new Map<string, { readonly position: TopicPartition; readonly next: Offset }>()
+  private stopCommits: () => void = () => {}
   private member: GroupMember | null = null
   private readonly joined = Promise.withResolvers<GroupMember>()
   private readonly assigned: Promise<unknown>[] = []
@@ -77,6 +79,8 @@ class LogViewFeeder implements ViewFeeder {
   async stop(): Promise<void> {
     this.stopping.abort()
     await Promise.all([...this.followers.values()].map((follower) => follower.stop()))
+    this.stopCommits()
+    await this.commit()
     await this.member?.leave()
     await this.starting.catch(() => {})
     // What was started meanwhile.
@@ -123,6 +127,7 @@ class LogViewFeeder implements ViewFeeder {
       },
     })
     this.joined.resolve(this.member)
+    this.stopCommits = this.options.runtime.timers.every(commitEveryMs, () => this.commit())
     await Promise.all(this.assigned.splice(0))
   }
 
@@ -132,16 +137,13 @@ class LogViewFeeder implements ViewFeeder {
     const { latest } = await log.bounds(position)
     if (this.stopping.signal.aborted) return
     const owned = 'group' in this.options.users && [topics.users, topics.interactions].includes(position.topic)
-    let committedMs = runtime.clock.monotonicMs()
     const follower = followPartition({
       position,
       from: () => this.startOf(position),
       openReader: async (from) => (owned ? (await this.joined.promise).openReader(from) : log.openReader(from)),
       take: (record, signal) => this.take(record, signal),
       onPosition: (next) => {
-        if (!owned || this.member === null || runtime.clock.monotonicMs() - committedMs < commitEveryMs) return
-        committedMs = runtime.clock.monotonicMs()
-        this.member.commit(position, next).catch((error) => this.noteError(error))
+        if (owned) this.uncommitted.set(nameOf(position), { position, next })
       },
       onError: (error) => this.noteError(error),
       runtime,
@@ -150,9 +152,19 @@ class LogViewFeeder implements ViewFeeder {
     await follower.reached(latest)
   }
 
+  /** Positions are committed for those who watch the lag; the view itself always starts from what it lacks. */
+  private async commit(): Promise<void> {
+    const due = [...this.uncommitted.values()]
+    this.uncommitted.clear()
+    for (const { position, next } of due) {
+      await this.member?.commit(position, next).catch((error) => this.noteError(error))
+    }
+  }
+
   private async leave(position: TopicPartition): Promise<void> {
     const follower = this.followers.get(nameOf(position))
     this.followers.delete(nameOf(position))
+    this.uncommitted.delete(nameOf(position))
     await follower?.stop()
     await this.member
       ?.commit(position, offsetOf(this.options.view.nextOf(position.topic, position.partition)))

@@ -23,6 +23,8 @@ export interface ViewLimits {
   readonly trendingMax: number
   readonly trendingRegionsMax: number
   readonly policyVersionsMax: number
+  /** Count rows of each table kept at hand; at the bound they are read afresh. */
+  readonly countRowsCachedMax: number
 }
 
 export const defaultViewLimits: ViewLimits = {
@@ -42,4 +44,5 @@ export const defaultViewLimits: ViewLimits = {
   trendingMax: 300,
   trendingRegionsMax: 24,
   policyVersionsMax: 64,
+  countRowsCachedMax: 200_000,
 }

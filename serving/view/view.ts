@@ -124,8 +124,7 @@ export class View {
     try {
       outcome = this.fold(input.record, input.offset)
     } catch (thrown) {
-      this.badRecords.note(place, input.offset, thrown instanceof Error ? thrown.message : String(thrown))
-      outcome = 'bad'
+      outcome = this.badRecords.note(place, input.offset, thrown instanceof Error ? thrown.message : String(thrown))
     }
     if (outcome !== 'gap') this.advance(place, input.offset + 1)
     return outcome
@@ -235,7 +234,8 @@ export class View {
     if (delta.model === this.counts.model) this.countView.changed(delta)
     else if (this.measuresFreshness) {
       const nowMs = this.clock.nowMs()
-      for (const bin of delta.receivedTimes) this.freshness.record(nowMs - bin.receivedTimeMs, bin.examples)
+      for (const { receivedTimeMs, examples } of delta.receivedTimes)
+        this.freshness.record(nowMs - receivedTimeMs, examples)
     }
     return outcome
   }
