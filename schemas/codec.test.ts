@@ -118,9 +118,14 @@ const longMax = Number.MAX_SAFE_INTEGER - 1
 
 test('any vector comes back as it went', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), fc.string(), fc.nat({ max: longMax }), (bytes, videoId, eventTimeMs) => {
-      const back = decoded<ItemVector>(encode({ ...vector(bytes), videoId, eventTimeMs }), 'ItemVector')
-      assert.deepEqual([back.videoId, back.eventTimeMs, [...back.vector]], [videoId, eventTimeMs, [...bytes]])
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.string(),
+      fc.nat({ max: longMax }),
+      (bytes, videoId, eventTimeMs) => {
+        const back = decoded<ItemVector>(encode({ ...vector(bytes), videoId, eventTimeMs }), 'ItemVector')
+        assert.deepEqual([back.videoId, back.eventTimeMs, [...back.vector]], [videoId, eventTimeMs, [...bytes]])
+      },
+    ),
   )
 })

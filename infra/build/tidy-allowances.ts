@@ -20,7 +20,6 @@ export const allowances: readonly Allowance[] = [
     allows: ['disk'],
     reason: 'loads the compiled kernel that lies beside it',
   },
-  { path: 'serving/web/', allows: ['clock', 'timer', 'random'], reason: 'runs in a browser' },
   {
     path: 'serving/client/',
     allows: ['clock', 'timer', 'random'],
