@@ -79,16 +79,16 @@ const refusals: [code: string, event: unknown, says: RegExp][] = [
   ['invalid-field', liked({ eventId: 'e'.repeat(65) }), /eventId/],
 ]
 
-for (const [code, event, says] of refusals) {
-  test(`refused as ${code}: ${JSON.stringify(event).slice(0, 70)}`, async (t) => {
-    const { events } = await injectedGateway(t)
+test('an event is refused with its code, its field and the remedy; the rest of its batch is taken', async (t) => {
+  const { events } = await injectedGateway(t)
+  for (const [code, event, says] of refusals) {
     const { accepted, rejected } = await events(event, liked())
-    assert.equal(accepted, 1, 'the rest of the batch is taken')
-    assert.deepEqual([rejected[0]?.index, rejected[0]?.code], [0, code])
+    assert.equal(accepted, 1)
+    assert.deepEqual([rejected[0]?.index, rejected[0]?.code], [0, code], JSON.stringify(event))
     assert.match(rejected[0]!.message, says)
     assert.deepEqual(Object.keys(rejected[0]!), ['index', 'code', 'message'])
-  })
-}
+  }
+})
 
 test('times: 24 h back and 5 min ahead are taken, a millisecond more is not', async (t) => {
   const { events, runtime } = await injectedGateway(t)

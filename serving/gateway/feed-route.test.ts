@@ -65,15 +65,16 @@ const refused: [query: string, field: string][] = [
   ['user=ada&explain=yes', 'explain'],
   ['user=ada&curser=x', 'curser'],
 ]
-for (const [query, field] of refused) {
-  test(`refused with its field: ?${query}`, async (t) => {
-    const { call } = await injectedGateway(t)
+test('a query that does not fit is refused with its field', async (t) => {
+  const { call } = await injectedGateway(t)
+  for (const [query, field] of refused) {
     const answer = await call('GET', `/v1/feed?${query}`)
     const { error } = answer.json()
-    assert.deepEqual([answer.statusCode, error.code, error.field], [400, 'invalid-request', field])
+    assert.deepEqual([answer.statusCode, error.code, error.field], [400, 'invalid-request', field], query)
     assert.ok(error.remedy.length > 0)
-  })
-}
+  }
+  assert.equal((await call('HEAD', '/v1/feed?user=ada')).statusCode, 404, 'a page has effects')
+})
 
 test('a cursor of someone else is a bad cursor', async (t) => {
   const { call, registry } = await injectedGateway(t)
@@ -174,7 +175,7 @@ test('a shard that is late or away is 503', async (t) => {
 })
 
 test('past the bound on feeds the next is told to come back', async (t) => {
-  const { call, shard } = await injectedGateway(t, { limits: { feedsInFlightMax: 1 } })
+  const { call, shard, registry } = await injectedGateway(t, { limits: { feedsInFlightMax: 1 } })
   const held = Promise.withResolvers<void>()
   shard.before = () => held.promise
   const first = call('GET', '/v1/feed?user=ada')
@@ -184,6 +185,7 @@ test('past the bound on feeds the next is told to come back', async (t) => {
     [second.statusCode, second.json().error.code, second.headers['retry-after']],
     [503, 'overloaded', '1'],
   )
+  assert.match(await registry.metrics(), /turned_away_total\{what="feed requests"\} 1/)
   held.resolve()
   assert.equal((await first).statusCode, 200)
 })

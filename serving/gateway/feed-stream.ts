@@ -82,6 +82,7 @@ export function feedStreams(parts: {
     const caller = await parts.authenticator.authenticate(tokenOf(request))
     requireActingFor(caller, query.user, 'user')
     if (sockets.size >= limits.streamsMax) {
+      metrics.turnedAway('streams')
       throw new FreshetError('overloaded', `${limits.streamsMax} feeds are open already; connect again later`)
     }
     return query

@@ -15,6 +15,8 @@ export interface GatewayMetrics {
   feedsInFlight(count: number): void
   appendsInFlight(count: number): void
   streamsOpen(count: number): void
+  /** Work refused because a bound was reached. */
+  turnedAway(what: string): void
   /** Everything on the registry in Prometheus' text format. */
   text(): Promise<string>
   readonly contentType: string
@@ -38,6 +40,7 @@ export function gatewayMetrics(registry: Registry): GatewayMetrics {
   const lost = counter('page_records_lost_total', 'Page records that never reached the log')
   const events = counter('events_total', 'Events taken from clients', ['outcome'])
   const rejections = counter('event_rejections_total', 'Events refused, by reason', ['code'])
+  const turnedAway = counter('turned_away_total', 'Work refused because a bound was reached', ['what'])
   const waiting = gauge('page_records_waiting', 'Page records on their way to the log')
   const feeds = gauge('feeds_in_flight', 'Feed requests being answered')
   const appends = gauge('appends_in_flight', 'Appends being acknowledged')
@@ -57,6 +60,7 @@ export function gatewayMetrics(registry: Registry): GatewayMetrics {
     feedsInFlight: (count) => feeds.set(count),
     appendsInFlight: (count) => appends.set(count),
     streamsOpen: (count) => streams.set(count),
+    turnedAway: (what) => turnedAway.inc({ what }),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }

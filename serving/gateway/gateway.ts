@@ -89,7 +89,7 @@ export async function gatewayApp(options: GatewayOptions): Promise<{
   })
   const knownOrigins = origins(options.authMode, options.allowedOrigins ?? [])
 
-  const appends = inFlightLimit('appends', limits.appendsInFlightMax, (count) => metrics.appendsInFlight(count))
+  const appends = inFlightLimit('appends', limits.appendsInFlightMax, metrics.appendsInFlight, metrics.turnedAway)
   const ownWrites = userLog({
     log: options.log,
     timers: runtime.timers,
@@ -107,7 +107,12 @@ export async function gatewayApp(options: GatewayOptions): Promise<{
     onUnexpected,
   })
   const owners = requestOwners(limits.requestsRememberedMax)
-  const feedsInFlight = inFlightLimit('feed requests', limits.feedsInFlightMax, (count) => metrics.feedsInFlight(count))
+  const feedsInFlight = inFlightLimit(
+    'feed requests',
+    limits.feedsInFlightMax,
+    metrics.feedsInFlight,
+    metrics.turnedAway,
+  )
   const context: RouteContext = {
     runtime,
     shards,
@@ -172,6 +177,8 @@ function bareApp(): FastifyInstance {
     bodyLimit: bodyBytesMax,
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
+    // Asking for a page has effects, also when only its headers are wanted.
+    exposeHeadRoutes: false,
     return503OnClosing: false,
     // An id of the longest kind, each byte of it escaped.
     routerOptions: { maxParamLength: idLengthMax * 9 },

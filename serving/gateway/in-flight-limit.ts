@@ -7,11 +7,17 @@ export interface InFlightLimit {
   readonly inFlight: number
 }
 
-export function inFlightLimit(what: string, max: number, onChange: (inFlight: number) => void): InFlightLimit {
+export function inFlightLimit(
+  what: string,
+  max: number,
+  onChange: (inFlight: number) => void,
+  onTurnedAway: (what: string) => void,
+): InFlightLimit {
   let inFlight = 0
   return {
     async run(work) {
       if (inFlight >= max) {
+        onTurnedAway(what)
         throw new FreshetError(
           'overloaded',
           `${max} ${what} are under way already; try again after Retry-After seconds`,

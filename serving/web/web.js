@@ -162,13 +162,13 @@ function drawTopics(words) {
   const names = [...new Set([...now.keys(), ...before.keys()])]
   const weight = (name) => Math.max(now.get(name) ?? 0, before.get(name) ?? 0)
   names.sort((left, right) => weight(right) - weight(left) || left.localeCompare(right))
-  part('after').textContent = words ? `${words}: white was the page before, colour is now.` : 'Swipe, and see what the next page makes of it.'
+  part('after').textContent = words ? `${words}: the white mark is the page before.` : 'Swipe, and see what the next page makes of it.'
   const rows = names.slice(0, 8).map((name) => {
     const change = (now.get(name) ?? 0) - (before.get(name) ?? 0)
     const percent = Math.round(change * 100)
     const text = topicsBefore && percent !== 0 ? `${percent > 0 ? '+' : '−'}${Math.abs(percent)} %` : `${Math.round((now.get(name) ?? 0) * 100)} %`
     const tone = topicsBefore && percent !== 0 ? (percent > 0 ? 'up' : 'down') : ''
-    return bar(name, now.get(name) ?? 0, text, before.get(name) ?? 0, tone)
+    return bar(name, now.get(name) ?? 0, text, topicsBefore ? (before.get(name) ?? 0) : undefined, tone)
   })
   part('topics').replaceChildren(...rows)
 }
@@ -194,15 +194,15 @@ const tagsOf = (entry) => (hashtagsByVideo.get(entry.videoId) ?? []).map((tag) =
 
 function bar(name, share, text, before, tone = '') {
   const track = element('div.track')
-  if (before !== undefined) track.append(filled(before, 'before'))
-  track.append(filled(share, ''))
-  return element('div.bar', '', element('span', name), track, element(tone ? `em.${tone}` : 'em', text))
-}
-
-function filled(share, kind) {
-  const fill = element(kind ? `i.${kind}` : 'i')
+  const fill = element('i')
   fill.style.transform = `scaleX(${share})`
-  return fill
+  track.append(fill)
+  if (before !== undefined) {
+    const mark = element('i.before')
+    mark.style.left = `${before * 100}%`
+    track.append(mark)
+  }
+  return element('div.bar', '', element('span', name), track, element(tone ? `em.${tone}` : 'em', text))
 }
 
 function element(what, text = '', ...children) {
