@@ -1,5 +1,6 @@
 // Milliseconds of one turn of the For You feed: 20,000 videos, the shipped model, one thread; 100 pages to warm up, 400
-// measured. On a busy machine look at the processor time, which counts the collector's threads too. Run: node serving/feed/feed-turn.bench.ts
+// measured. On a busy machine look at the processor time, which counts the collector's threads too.
+// Run: node serving/feed/feed-turn.bench.ts
 import { cpus } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { modelWorld } from './model-world.ts'

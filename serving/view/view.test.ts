@@ -36,7 +36,7 @@ describe('view', () => {
     world.publish('a')
     for (const user of ['ann', 'bob', 'ann', 'eve']) world.watch(user, 'a', 1)
     assert.equal(world.view.residentUsers, 2)
-    assert.equal(world.view.evictedUsers, 1)
+    assert.equal(world.view.users.evicted, 1)
     assert.equal(world.view.userOf('bob').history.recent.length, 0)
     assert.equal(world.view.userOf('ann').history.recent.length, 1)
   })

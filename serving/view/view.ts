@@ -59,7 +59,7 @@ export class View {
   readonly badRecords = new BadRecords()
   private readonly limits: ViewLimits
   private readonly clock: Clock
-  private readonly users: UserBook
+  readonly users: UserBook
   private readonly nextByPlace = new Map<string, number>()
   private readonly waiters = new StampWaiters()
 
@@ -105,10 +105,6 @@ export class View {
   reached(topic: string, partition: number, next: number, signal: AbortSignal): Promise<void> {
     if (this.nextOf(topic, partition) >= next) return Promise.resolve()
     return this.waiters.wait(`${topic}/${partition}`, next, signal)
-  }
-
-  get evictedUsers(): number {
-    return this.users.evicted
   }
 
   /** The user as known, or as nobody is known yet; not kept by asking. */

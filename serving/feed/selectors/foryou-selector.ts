@@ -17,7 +17,8 @@ export const foryouSelector: Selector<FeedQuery, FeedCandidate> = {
     const rules = new PageRules(query.params.selection)
     const epsilon = epsilonOf(query)
     const random = query.random('exploration')
-    const shares = epsilon > 0 ? topicShares(query, topicsOf(candidates), random) : []
+    // Posterior draws cost a millisecond, and most pages of a known user explore nothing.
+    let shares: TopicShare[] | null = null
     const left = new Set(candidates)
     const tried = new Set<string>()
     const page: FeedCandidate[] = []
@@ -27,7 +28,8 @@ export const foryouSelector: Selector<FeedQuery, FeedCandidate> = {
       const explores = random.uniform() < epsilon
       // Drawn whether it is used or not: a later entry's numbers must not depend on this one's.
       const draw = random.uniform()
-      const chosen = explores ? experiment(allowed, shares, tried, draw, epsilon, best) : best
+      if (explores) shares ??= topicShares(query, topicsOf(candidates), query.random('topic-draws'))
+      const chosen = explores ? experiment(allowed, shares!, tried, draw, epsilon, best) : best
       for (const topic of chosen.entry.narrowTopics) tried.add(topic)
       page.push(chosen)
       rules.place(chosen)
