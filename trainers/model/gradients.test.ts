@@ -31,24 +31,39 @@ function randomDense(): Map<string, DenseParameter> {
   return new Map([...initial].map(([name, own]) => [name, { ...own, values: randoms(own.values.length, 0.6) }]))
 }
 
-/** Central differences of `loss` in some elements of `values` against `gradient`. float32 forward: a few percent. */
+/**
+ * Central differences of `loss` in some elements of `values` against `gradient`. Elements where two step widths disagree lie
+ * at a kink of a ReLU and prove nothing; most must be none.
+ */
 function checkGradient(what: string, values: Float32Array, gradient: Float32Array, loss: () => number): void {
-  const step = 2e-3
   let squares = 0
-  let errors = 0
-  for (let sample = 0; sample < 24; sample++) {
+  const errors: number[] = []
+  const samples = 40
+  for (let sample = 0; sample < samples; sample++) {
     const index = Math.floor(((random() + 1) / 2) * (values.length - 1))
-    const held = values[index]!
-    values[index] = held + step
-    const above = loss()
-    values[index] = held - step
-    const below = loss()
-    values[index] = held
-    const difference = (above - below) / (2 * step)
-    squares += difference ** 2
-    errors += (difference - gradient[index]!) ** 2
+    const wide = difference(values, index, 2e-3, loss)
+    const narrow = difference(values, index, 5e-4, loss)
+    if (Math.abs(wide - narrow) > 0.02 * (Math.abs(wide) + Math.abs(narrow)) + 5e-3) continue
+    squares += wide ** 2
+    errors.push((wide - gradient[index]!) ** 2)
   }
-  assert.ok(errors <= 0.06 ** 2 * squares + 1e-5, `${what}: off by ${Math.sqrt(errors / squares)}, seed ${seed}`)
+  assert.ok(errors.length >= samples / 3, `${what}: ${errors.length} smooth elements, seed ${seed}`)
+  // A kink that lies exactly here shows at no width: the worst element does not count.
+  errors.sort((left, right) => left - right).pop()
+  const error = errors.reduce((sum, own) => sum + own, 0)
+  assert.ok(error <= 0.03 ** 2 * squares + 1e-4, `${what}: off by ${Math.sqrt(error / squares)}, seed ${seed}`)
+}
+
+function difference(values: Float32Array, index: number, step: number, loss: () => number): number {
+  const held = values[index]!
+  values[index] = held + step
+  const high = values[index]!
+  const above = loss()
+  values[index] = held - step
+  const low = values[index]!
+  const below = loss()
+  values[index] = held
+  return (above - below) / (high - low)
 }
 
 before(denseCompute)
