@@ -1,3 +1,5 @@
+// Every form of position is read, and nothing else.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parsePosition } from './position.ts'

@@ -1,3 +1,5 @@
+// The engagements projection: what it leaves out, what it blanks, and that repeats change nothing.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { InteractionsRecord, VideoCommented } from '../../schemas/generated.ts'
