@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { decode, encode } from '../../schemas/codec.ts'
 import type { Delta } from '../../schemas/generated.ts'
 import type { RowId } from '../../schemas/ids.ts'
 import { encodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
@@ -29,7 +30,9 @@ describe('count view', () => {
         const view = new CountView(counts, new Catalog(limits), limits)
         const oracle = countReader(counts)
         changes.forEach(({ table, id, value, removed }, index) => {
-          const delta = deltaOf(index, table, id, value, removed)
+          // As it comes off the wire: bytes are Buffers within larger ones.
+          const delta = decode(encode(deltaOf(index, table, id, value, removed)))
+          assert.ok(delta.type === 'Delta')
           assert.equal(counts.apply(delta), 'applied')
           view.changed(delta)
           for (const name of ['totals', 'trends'] as const) {

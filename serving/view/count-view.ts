@@ -73,8 +73,8 @@ export class CountView {
       if (table !== 'totals' && table !== 'trends') continue
       const { ids } = decodeDeltaRows(rows, dimension, half)
       this.rows.forget(table, ids)
-      // Slices start aligned, whatever the record's bytes do.
-      this.rows.forget(table, new BigUint64Array(tombstones.slice().buffer))
+      // A copy starts aligned, wherever the record's bytes lie. (A Buffer's own slice would not be one.)
+      this.rows.forget(table, new BigUint64Array(new Uint8Array(tombstones).buffer))
     }
     for (const { table, dimension, half, rows } of delta.tables) {
       if (table !== 'trends') continue
