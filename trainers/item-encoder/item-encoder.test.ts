@@ -113,7 +113,7 @@ describe('item encoder', () => {
     assert.ok(Math.abs(length - 1) < 1e-5)
   })
 
-  test('every live video has the vector that its rows and the generation give', () => {
+  test('every live video has a vector of the newest generation, and no other has', () => {
     const { deltas } = trainedDeltas(40)
     const encoder = newEncoder()
     const output = new CollectedOutput()
@@ -131,8 +131,7 @@ describe('item encoder', () => {
     }
     const found = byGeneration.get(newest.generation)!
     assert.deepEqual([...found.keys()].sort(), [...live.keys()].sort())
-    // Only a video's own row counts as its change, so those whose row moved last are compared.
-    const frozen = new Map(frozenTensors(newest.dense))
+    const frozen = frozenTensors(newest.dense)
     assert.equal(frozen.size, 4)
     const query = towerEncoder({ ...base, parameters: rows, frozen })
     assert.ok(Math.abs(Math.hypot(...query.encodeQuery(sampleFeatures.readQuery(neutralQuery))) - 1) < 1e-5)

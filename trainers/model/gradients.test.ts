@@ -48,10 +48,10 @@ function checkGradient(what: string, values: Float32Array, gradient: Float32Arra
     errors.push((wide - gradient[index]!) ** 2)
   }
   assert.ok(errors.length >= samples / 3, `${what}: ${errors.length} smooth elements, seed ${seed}`)
-  // A kink that lies exactly here shows at no width: the worst element does not count.
+  // float32 noise is a few percent, a wrong term far more. A kink that lies exactly here shows at no width: the worst element does not count.
   errors.sort((left, right) => left - right).pop()
   const error = errors.reduce((sum, own) => sum + own, 0)
-  assert.ok(error <= 0.03 ** 2 * squares + 1e-4, `${what}: off by ${Math.sqrt(error / squares)}, seed ${seed}`)
+  assert.ok(error <= 0.1 ** 2 * squares + 1e-4, `${what}: off by ${Math.sqrt(error / squares)}, seed ${seed}`)
 }
 
 function difference(values: Float32Array, index: number, step: number, loss: () => number): number {
