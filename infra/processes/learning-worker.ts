@@ -30,6 +30,7 @@ await runThread<ThreadSettings>(async ({ settings, log, runtime }) => {
   const tuning = { featureSet: features, tableFactory: wasmTable, syncIntervalMs: config.syncIntervalMs }
   let trainer: OnlineTrainer | null = null
   let counter: CountShard | null = null
+  let examplesTrained = 0
 
   const groups: readonly ProcessorGroup[] = await Promise.all([
     processorGroup({
@@ -64,7 +65,13 @@ await runThread<ThreadSettings>(async ({ settings, log, runtime }) => {
       group: `trainer.${spec.model}`,
       topic: examples,
       makeProcessor() {
-        trainer = onlineTrainer({ spec, ...tuning })
+        trainer = onlineTrainer({
+          spec,
+          ...tuning,
+          onLearned: (records) => {
+            examplesTrained += records.length
+          },
+        })
         return trainer
       },
     }),
@@ -90,6 +97,8 @@ await runThread<ThreadSettings>(async ({ settings, log, runtime }) => {
   const stopSnapshots = runtime.timers.every(config.checkpointIntervalMs, publishSnapshots)
   const metrics = learningMetrics({
     trainer: () => trainer,
+    examplesTrained: () => examplesTrained,
+    clock: runtime.clock,
     progress: () => groups.flatMap((group) => group.progress()),
   })
   const failed = Promise.race([...groups.map((group) => group.ended), encoder?.ended ?? never]).then(() => never)
