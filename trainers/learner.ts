@@ -5,6 +5,7 @@ import { type Head, heads } from '../schemas/labels.ts'
 import type { FeatureSet } from '../streams/features/feature-set.ts'
 import { DenseTensors } from './model/dense-tensors.ts'
 import { writeDense } from './model/embedding-input.ts'
+import { inTidy } from './model/in-tidy.ts'
 import { initialDense, type TableFactory } from './model/initial-parameters.ts'
 import { type BatchLabels, headLoss, retrievalLoss } from './model/losses.ts'
 import { type InputLayout, type ModelLayout, modelLayout } from './model/model-layout.ts'
@@ -83,7 +84,7 @@ export class Learner {
     for (let from = 0; from < rows.length; from += predictRowsMax) {
       const part = rows.slice(from, from + predictRowsMax)
       const inputs = this.#read(part)
-      const logits = tf.tidy(() => this.#forward(part.length, inputs).activations.logits.dataSync()) as Float32Array
+      const logits = inTidy(() => this.#forward(part.length, inputs).activations.logits.dataSync()) as Float32Array
       out.set(toPredictions(logits), from * heads.length)
     }
     return out
@@ -95,7 +96,7 @@ export class Learner {
     for (const row of rows) if (row.isFirst) this.frequencies.draw(row.videoId)
     const inputs = this.#read(rows)
     const eventTimesMs = Float64Array.from(rows, (row) => row.eventTimeMs)
-    return tf.tidy(() => {
+    return inTidy(() => {
       const forward = this.#forward(rows.length, inputs)
       const logits = forward.activations.logits.dataSync() as Float32Array
       this.#learnHeads(rows, forward, logits, eventTimesMs)

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { headIndex, heads } from '../../schemas/labels.ts'
 import { denseCompute } from './compute.ts'
 import { DenseTensors } from './dense-tensors.ts'
+import { inTidy } from './in-tidy.ts'
 import { initialDense } from './initial-parameters.ts'
 import { headLoss, retrievalLoss } from './losses.ts'
 import type { DenseParameter } from './model.ts'
@@ -153,13 +154,4 @@ interface ReadGradient {
   readonly query: Float32Array
   readonly entry: Float32Array
   readonly dense: ReadonlyMap<string, Float32Array>
-}
-
-/** tf.tidy for what is not a tensor. */
-function inTidy<T>(compute: () => T): T {
-  let out: T | undefined
-  tf.tidy(() => {
-    out = compute()
-  })
-  return out!
 }

@@ -83,10 +83,15 @@ export function retrievalLoss(
       if (logits[entry]! > largest) largest = logits[entry]!
     }
     let total = 0
-    for (let entry = 0; entry < rowCount; entry++) total += Math.exp(logits[entry]! - largest)
-    loss -= weight * (logits[rowIndex]! - largest - Math.log(total))
+    const own = logits[rowIndex]! - largest
     for (let entry = 0; entry < rowCount; entry++) {
-      const share = Math.exp(logits[entry]! - largest) / total
+      const power = Math.exp(logits[entry]! - largest)
+      logits[entry] = power
+      total += power
+    }
+    loss -= weight * (own - Math.log(total))
+    for (let entry = 0; entry < rowCount; entry++) {
+      const share = logits[entry]! / total
       out[start + entry] = (weight * (share - (entry === rowIndex ? 1 : 0))) / temperature
     }
   }

@@ -49,8 +49,8 @@ const feature = (side: 'query' | 'entry', denseCount: number): Feature => ({
   slots: Object.entries(widths[side]).map(([name, width]) => ({ name, side, width })),
   dense: Array.from({ length: denseCount }, (_, index) => ({ name: `${side}.rate.${index}`, side })),
 })
-/** The shipped slots at their widths, all filled, with as many dense values as the default features have, about. */
-export const wideFeatures = featureSet([feature('query', 60), feature('entry', 100)])
+/** The shipped slots at their widths, all filled, with as many dense values as the default features have but the content's. */
+export const wideFeatures = featureSet([feature('query', 23), feature('entry', 76)])
 
 export function randomRow(side: 'query' | 'entry', random: () => number): FeatureRow {
   const layout = wideFeatures[side]

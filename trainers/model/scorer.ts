@@ -1,10 +1,10 @@
 // Scores the candidates of one page: the query side is pulled and multiplied once and serves every candidate.
-import * as tf from '@tensorflow/tfjs-core'
 import { headIndex, heads, watchTimeMsMax } from '../../schemas/labels.ts'
 import type { FeatureSet } from '../../streams/features/feature-set.ts'
 import { assert } from '../../streams/runtime/errors.ts'
 import { DenseTensors } from './dense-tensors.ts'
 import { embeddingInput } from './embedding-input.ts'
+import { inTidy } from './in-tidy.ts'
 import { initialDense } from './initial-parameters.ts'
 import type { Parameters, Scorer } from './model.ts'
 import { modelLayout } from './model-layout.ts'
@@ -40,7 +40,7 @@ export function scorer({ spec, featureSet, parameters }: ScorerOptions): Scorer 
       for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
         entry[rowIndex * columns + layout.ranker.similarityColumn] = similarities[rowIndex]!
       }
-      const logits = tf.tidy(() => {
+      const logits = inTidy(() => {
         const weights = rankerWeights(tensors, layers)
         const inputs = { query, entry: entry.subarray(0, rowCount * columns), rowCount }
         return rankerForward(weights, layout.ranker, inputs).logits.dataSync()

@@ -7,6 +7,7 @@ import { decodeFloats, encodeFloats } from '../../schemas/layouts/floats.ts'
 import type { FeatureSet } from '../../streams/features/feature-set.ts'
 import { DenseTensors } from './dense-tensors.ts'
 import { type EmbeddingInput, embeddingInput } from './embedding-input.ts'
+import { inTidy } from './in-tidy.ts'
 import { initialDense, type TowerSide, towerTensorNames } from './initial-parameters.ts'
 import type { DenseParameter, Parameters, TowerEncoder } from './model.ts'
 import { modelLayout } from './model-layout.ts'
@@ -51,7 +52,7 @@ function encode(
   const { columns } = input.layout
   const matrix = new Float32Array(rows.length * columns)
   input.read(rows, matrix)
-  return tf.tidy(() => {
+  return inTidy(() => {
     const tensor = tf.tensor2d(matrix, [rows.length, columns])
     return towerForward(towerWeights(tensors, side), tensor).vectors.dataSync() as Float32Array
   })
