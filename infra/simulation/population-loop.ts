@@ -28,6 +28,7 @@ export interface PopulationHooks {
 const connectionsMax = 48
 const replyTimeoutMs = 10_000
 const pauseMs = 250
+const arrivalsPerSecond = 20
 const progressEveryMs = 1_000
 /** How far behind its rate the population may fall and still catch up: longer stalls are not made good by a burst. */
 const catchUpMsMax = 500
@@ -98,6 +99,8 @@ const regions = ['NL', 'DE', 'FR', 'US', 'BR', 'JP']
 async function live(life: Life): Promise<void> {
   const random = seededRandom(life.seed ^ 0x51ed270b, life.userIndex)
   const userId = simulatedUserId(life.seed, life.userIndex)
+  // People come one after the other, not all at the same instant.
+  await life.runtime.timers.sleep((1_000 * life.userIndex) / arrivalsPerSecond)
   // A region is all that is known of a newcomer; tastes have to be found out.
   await life.pace(1)
   if (life.stopped()) return
