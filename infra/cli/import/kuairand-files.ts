@@ -11,6 +11,8 @@ import {
   readLog,
   readUsers,
   readVideos,
+  type UserRow,
+  type VideoRow,
 } from './kuairand-reader.ts'
 
 export interface KuairandPaths {
@@ -31,15 +33,24 @@ export interface KuairandFiles {
 
 export async function readKuairand(paths: KuairandPaths): Promise<KuairandFiles> {
   const bad: BadRows = new Map()
-  const videoRows = await collectRows(readVideos(paths.videos, bad))
-  const userRows = await collectRows(readUsers(paths.users, bad))
+  const videos = await collectRows(readVideos(paths.videos, bad))
+  const users = await collectRows(readUsers(paths.users, bad))
   const rows = await collectRows(readLog(paths.logs, bad))
+  return kuairandFiles(rows, users, videos, bad)
+}
+
+export function kuairandFiles(
+  rows: readonly LogRow[],
+  users: readonly UserRow[],
+  videos: readonly VideoRow[],
+  bad: BadRows,
+): KuairandFiles {
   const firstTimeMs = rows.reduce((earliest, row) => Math.min(earliest, row.timeMs), Number.POSITIVE_INFINITY)
-  const creatorOf = creatorsOf(videoRows)
+  const creatorOf = creatorsOf(videos)
   return {
     rows,
-    users: userRows.map((row) => userJoined(row, firstTimeMs)),
-    videos: videoRows.map((row) => videoPublished(row, firstTimeMs)),
+    users: users.map((row) => userJoined(row, firstTimeMs)),
+    videos: videos.map((row) => videoPublished(row, firstTimeMs)),
     timeline: (repeats) => kuairandTimeline(rows, { creatorOf, repeats }),
     complaints: describeBadRows(bad),
   }
