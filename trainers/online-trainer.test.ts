@@ -7,10 +7,15 @@ import { encode } from '../schemas/codec.ts'
 import type { Delta } from '../schemas/generated.ts'
 import { headIndex } from '../schemas/labels.ts'
 import { encodeFloats } from '../schemas/layouts/floats.ts'
+import { defaultFeatures } from '../streams/features/default-features.ts'
+import { contextFixture, exampleFixture, videoFixture } from '../streams/features/feature-fixtures.ts'
+import { featureSet } from '../streams/features/feature-set.ts'
 import type { Recorded } from '../streams/processor/processor.ts'
+import { systemRuntime } from '../streams/runtime/system-runtime.ts'
 import { denseCompute } from './model/compute.ts'
 import { replica } from './model/replica.ts'
 import { sampleFeatures, sampleSpec } from './model/sample-features.ts'
+import { foryouSpec } from './model/shipped-specs.ts'
 import { type OnlineTrainerOptions, onlineTrainer } from './online-trainer.ts'
 import {
   CollectedOutput,
@@ -23,7 +28,7 @@ import {
 } from './planted-world.ts'
 import { wasmTable } from './table/wasm-table.ts'
 
-const seed = Math.floor(Number(process.hrtime.bigint() % 1_000_000n))
+const seed = systemRuntime.randomness.seed()
 const newTrainer = (options: Partial<OnlineTrainerOptions> = {}) =>
   onlineTrainer({ spec: sampleSpec, featureSet: sampleFeatures, tableFactory: wasmTable, ...options })
 
@@ -187,6 +192,20 @@ describe('online trainer', () => {
     assert.deepEqual(trainer.dump(), earlier)
     trainer.step(records.at(-1)!, output)
     assert.deepEqual(Float32Array.from(predicted.flatMap((row) => [...row!])), told)
+  })
+
+  test('the shipped model learns from rows of the default features', () => {
+    const features = featureSet(defaultFeatures)
+    const trainer = onlineTrainer({ spec: foryouSpec, featureSet: features, tableFactory: wasmTable })
+    const output = new CollectedOutput()
+    const examples = Array.from({ length: 60 }, (_, index) => {
+      const video = videoFixture({ videoId: `v${index % 3}` })
+      return exampleFixture(features, contextFixture(), video, labelsOf(index % 3 === 0))
+    })
+    for (const record of recorded([...examples, tick(1_000), ...examples, tick(2_000)])) trainer.step(record, output)
+    assert.deepEqual(output.reasons, [])
+    const longView = trainer.predict(examples.slice(0, 3)).map((row) => row![headIndex.longView]!)
+    assert.ok(longView[0]! > longView[1]! && longView[0]! > longView[2]!, String(longView))
   })
 
   test('no tensor is left behind', () => {

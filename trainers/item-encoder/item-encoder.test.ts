@@ -8,6 +8,7 @@ import { decodeFloats } from '../../schemas/layouts/floats.ts'
 import { videoFacts } from '../../streams/features/video-facts.ts'
 import { offsetOf, partitionOf } from '../../streams/log/log.ts'
 import type { Recorded } from '../../streams/processor/processor.ts'
+import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
 import { denseCompute } from '../model/compute.ts'
 import { replica } from '../model/replica.ts'
 import { sampleFeatures, sampleSpec } from '../model/sample-features.ts'
@@ -18,7 +19,7 @@ import { wasmTable } from '../table/wasm-table.ts'
 import { type ItemEncoderOptions, itemEncoder } from './item-encoder.ts'
 import { neutralQuery } from './neutral-query.ts'
 
-const seed = Number(process.hrtime.bigint() % 1_000_000n)
+const seed = systemRuntime.randomness.seed()
 const base = { spec: sampleSpec, featureSet: sampleFeatures, tableFactory: wasmTable }
 const newEncoder = (options: Partial<ItemEncoderOptions> = {}) =>
   itemEncoder({ ...base, generationMs: 4_000, sliceVideos: 7, ...options })

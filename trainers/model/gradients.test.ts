@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
 import { headIndex, heads } from '../../schemas/labels.ts'
+import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
 import { denseCompute } from './compute.ts'
 import { DenseTensors } from './dense-tensors.ts'
 import { inTidy } from './in-tidy.ts'
@@ -18,7 +19,7 @@ import { towerBackward, towerForward, towerWeights } from './towers.ts'
 const rowCount = 5
 const layout = modelLayout(sampleSpec, sampleFeatures)
 
-let state = Number(process.hrtime.bigint() % 1_000_000n)
+let state = systemRuntime.randomness.seed()
 const seed = state
 function random(): number {
   state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Delta, Example } from '../../schemas/generated.ts'
 import { heads } from '../../schemas/labels.ts'
 import { decodeFeatureRow } from '../../schemas/layouts/feature-row.ts'
+import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
 import { auc } from '../evaluation/auc.ts'
 import { onlineTrainer } from '../online-trainer.ts'
 import { CollectedOutput, PlantedWorld, plantedRecords, recorded, seededRandom, tick } from '../planted-world.ts'
@@ -16,7 +17,7 @@ import { sampleFeatures, sampleQuery, sampleSpec, sampleVideo } from './sample-f
 import { scorer } from './scorer.ts'
 import { towerEncoder } from './tower-encoder.ts'
 
-const seed = Number(process.hrtime.bigint() % 1_000_000n)
+const seed = systemRuntime.randomness.seed()
 const base = { spec: sampleSpec, featureSet: sampleFeatures }
 const newTrainer = () => onlineTrainer({ ...base, tableFactory: wasmTable, syncsPerDense: 1 })
 
