@@ -88,4 +88,8 @@ command('simulate', 'a population with known tastes, against a running engine')
   .option('--seed <n>', 'seed of the population', '1')
   .action(runs(() => import('./commands/simulate.ts')))
 
+command('bench', 'measurements beside a reference; without a name, the list')
+  .argument('[name]')
+  .action(runs(() => import('./commands/bench.ts')))
+
 program.parseAsync(process.argv).catch(fail)

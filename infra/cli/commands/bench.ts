@@ -1,0 +1,43 @@
+// freshet bench NAME: runs one benchmark in a process of its own and passes on what it measured.
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { FreshetError } from '../../../streams/runtime/errors.ts'
+import { output } from '../output.ts'
+
+/** Scripts that print one JSON object. */
+const benchmarks: Readonly<Record<string, { readonly file: string; readonly about: string }>> = {
+  table: { file: '../../bench/table.ts', about: 'pulls and pushes of the collisionless table beside a C++ one' },
+  learning: { file: '../../../trainers/learning-speed.bench.ts', about: 'training steps by batch size' },
+  ranking: { file: '../../../trainers/model/ranking-speed.bench.ts', about: 'scoring the candidates of a page' },
+  feed: { file: '../../../serving/feed/feed-turn.bench.ts', about: 'one whole turn of a serving shard' },
+}
+
+export async function run([name]: string[], options: Record<string, unknown>): Promise<void> {
+  const out = output(options.json === true)
+  const list = Object.entries(benchmarks).map(([known, { about }]) => `  ${known.padEnd(10)}${about}`)
+  if (name === undefined) {
+    out.result({ benchmarks: Object.keys(benchmarks) }, `freshet bench NAME, one of\n${list.join('\n')}`)
+    return
+  }
+  const benchmark = benchmarks[name]
+  if (!benchmark) throw new FreshetError('usage', `there is no benchmark ${name}; name one of\n${list.join('\n')}`)
+  out.say(`measuring ${benchmark.about}`)
+  const text = await printedBy(fileURLToPath(new URL(benchmark.file, import.meta.url)))
+  out.result(JSON.parse(text) as Record<string, unknown>, text.trim())
+}
+
+function printedBy(file: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      text += part
+    })
+    child.on('error', reject)
+    child.on('close', (code) =>
+      code === 0
+        ? resolve(text)
+        : reject(new FreshetError('engine-failed', `the benchmark ended with ${code}; see above`)),
+    )
+  })
+}
