@@ -1,4 +1,4 @@
-// How long a learning step takes at several batch sizes with the shipped spec and WebAssembly tables. One JSON line each.
+// How long a learning step takes at several batch sizes with the shipped spec and WebAssembly tables. One JSON object.
 import { heads } from '../schemas/labels.ts'
 import { systemRuntime } from '../streams/runtime/system-runtime.ts'
 import { Learner } from './learner.ts'
@@ -26,16 +26,23 @@ function row(): TrainingRow {
 }
 
 const { clock } = systemRuntime
-for (const batch of [32, 57, 512]) {
-  const rounds = batch > 100 ? 25 : 120
-  const batches = Array.from({ length: 10 }, () => Array.from({ length: batch }, row))
+const batches: {
+  rows: number
+  latencyMs: { p50: number | undefined; p99: number | undefined }
+  rowsPerSecond: number
+}[] = []
+for (const batchRows of [32, 57, 512]) {
+  const rounds = batchRows > 100 ? 25 : 120
+  const inputs = Array.from({ length: 10 }, () => Array.from({ length: batchRows }, row))
   const tookMs: number[] = []
   for (let round = 0; round < rounds; round++) {
     const start = clock.monotonicMs()
-    learner.learn(batches[round % batches.length]!)
+    learner.learn(inputs[round % inputs.length]!)
     if (round >= rounds / 3) tookMs.push(clock.monotonicMs() - start)
   }
   tookMs.sort((left, right) => left - right)
   const at = (share: number) => tookMs[Math.floor(share * (tookMs.length - 1))]
-  console.log(JSON.stringify({ name: 'learn-step', batch, latencyMs: { p50: at(0.5), p99: at(0.99) } }))
+  const rowsPerSecond = Math.round((1_000 * batchRows) / at(0.5)!)
+  batches.push({ rows: batchRows, latencyMs: { p50: at(0.5), p99: at(0.99) }, rowsPerSecond })
 }
+console.log(JSON.stringify({ bench: 'learning', node: process.version, batches }))

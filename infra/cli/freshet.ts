@@ -54,7 +54,7 @@ command('evaluate', 'predict before learning, in event-time order')
   .option('--from <position>', 'evaluate the examples of the log, from here')
   .option('--to <position>', 'to here', 'latest')
   .option('--score-from <position>', 'score only impressions from this time on, as ts=...')
-  .option('--tick-seconds <n>', 'event time that is predicted before it is learned', '120')
+  .option('--tick-seconds <n>', 'event time that is predicted before it is learned', '300')
   .action(runs(() => import('./commands/evaluate.ts')))
 
 command('topics', 'the topics and how much they hold').action(runs(() => import('./commands/topics.ts')))

@@ -1,44 +1,68 @@
 // freshet evaluate: how well the model predicts what it has not yet learned, on a real log, in event-time order.
 
-import { defaultFeatures } from '../../../streams/features/default-features.ts'
-import { featureSet } from '../../../streams/features/feature-set.ts'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
 import { denseCompute } from '../../../trainers/model/compute.ts'
-import { foryouSpec } from '../../../trainers/model/shipped-specs.ts'
 import { wasmTable } from '../../../trainers/table/wasm-table.ts'
-import { type Evaluation, evaluateImport } from '../evaluation.ts'
+import type { Config } from '../../config/config.ts'
+import { modelSetup } from '../../processes/model-setup.ts'
+import { commandConfig } from '../command-config.ts'
+import { openConfiguredLog } from '../command-log.ts'
+import {
+  type Evaluation,
+  type EvaluationOptions,
+  evaluateImport,
+  evaluateLog,
+  type LogEvaluationOptions,
+} from '../evaluation.ts'
 import { readKuairand } from '../import/kuairand-files.ts'
-import { output } from '../output.ts'
+import { type Output, output } from '../output.ts'
 import { parsePosition } from '../position.ts'
 import { tableText } from '../table-text.ts'
 
 export async function run(_: string[], options: Record<string, unknown>): Promise<void> {
   const out = output(options.json === true)
-  if (!options.kuairandLog || !options.users || !options.videos) {
-    throw new FreshetError('usage', 'evaluate needs a log: give --kuairand-log, --users and --videos')
-  }
   const startedMs = performance.now()
   await denseCompute()
+  const config = commandConfig(options)
+  const model = { ...modelSetup(config), tableFactory: wasmTable, scoreFromMs: scoreFrom(options.scoreFrom) }
+  const onProgress = (rows: number, eventTimeMs: number): void =>
+    out.progress(`${rows.toLocaleString('en')} impressions, ${new Date(eventTimeMs).toISOString()}`)
+  const evaluation = options.from
+    ? await overLog(config, options, { ...model, onProgress })
+    : await overFiles(options, out, { ...model, intervalMs: tickMs(options.tickSeconds), onProgress })
+  const seconds = (performance.now() - startedMs) / 1_000
+  const rowsPerSecond = Math.round(evaluation.rows / seconds)
+  out.result({ ...evaluation, seconds, rowsPerSecond }, words(evaluation, seconds, rowsPerSecond))
+}
+
+async function overLog(
+  config: Config,
+  options: Record<string, unknown>,
+  settings: Omit<LogEvaluationOptions, 'log' | 'from' | 'to'>,
+): Promise<Evaluation> {
+  const nowMs = Date.now()
+  const log = await openConfiguredLog(config)
+  const from = parsePosition(String(options.from), nowMs)
+  const to = parsePosition(String(options.to), nowMs)
+  return evaluateLog({ log, from, to, ...settings }).finally(() => log.close())
+}
+
+async function overFiles(
+  options: Record<string, unknown>,
+  out: Output,
+  settings: Omit<EvaluationOptions, 'files'>,
+): Promise<Evaluation> {
+  if (!options.kuairandLog || !options.users || !options.videos) {
+    const remedy = 'give --kuairand-log, --users and --videos, or --from for the examples of the log'
+    throw new FreshetError('usage', `evaluate needs something to predict; ${remedy}`)
+  }
   const files = await readKuairand({
     logs: String(options.kuairandLog).split(','),
     users: String(options.users),
     videos: String(options.videos),
   })
   for (const complaint of files.complaints) out.say(complaint)
-  const evaluation = evaluateImport({
-    files,
-    spec: foryouSpec,
-    features: featureSet(defaultFeatures),
-    tableFactory: wasmTable,
-    scoreFromMs: scoreFrom(options.scoreFrom),
-    intervalMs: tickMs(options.tickSeconds),
-    onProgress(impressions, eventTimeMs) {
-      out.progress(`${impressions.toLocaleString('en')} impressions, ${new Date(eventTimeMs).toISOString()}`)
-    },
-  })
-  const seconds = (performance.now() - startedMs) / 1_000
-  const rowsPerSecond = Math.round(evaluation.rows / seconds)
-  out.result({ ...evaluation, seconds, rowsPerSecond }, words(evaluation, seconds, rowsPerSecond))
+  return evaluateImport({ files, ...settings })
 }
 
 function scoreFrom(text: unknown): number {
