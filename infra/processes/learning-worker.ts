@@ -25,7 +25,7 @@ await runThread<ThreadSettings>(async ({ settings, log, runtime }) => {
   await denseCompute()
   const { config } = settings
   const { spec, features } = modelSetup(config)
-  const blobs = folderBlobStore(systemDisk, join(config.dataDir, 'blobs'))
+  const blobs = folderBlobStore(systemDisk, join(config.dataDir, 'blobs'), 'learning')
   const shared = { log, blobs, runtime, checkpointEveryMs: config.checkpointIntervalMs }
   const tuning = { featureSet: features, tableFactory: wasmTable, syncIntervalMs: config.syncIntervalMs }
   let trainer: OnlineTrainer | null = null

@@ -12,7 +12,7 @@ await runThread<ThreadSettings>(async ({ settings, log, runtime }) => {
   const group = await processorGroup({
     log,
     runtime,
-    blobs: folderBlobStore(systemDisk, join(config.dataDir, 'blobs')),
+    blobs: folderBlobStore(systemDisk, join(config.dataDir, 'blobs'), 'projections'),
     checkpointEveryMs: config.checkpointIntervalMs,
     group: 'engagements',
     topic: interactions,

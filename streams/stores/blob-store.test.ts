@@ -41,6 +41,18 @@ describe('folder blob store under crashes', () => {
     }
   })
 
+  it('clears what its own writer left, and nothing of another that writes at the same time', async () => {
+    const disk = simulatedDisk()
+    const [one, other] = ['one', 'other'].map((writer) => folderBlobStore(disk, '/blobs', writer))
+    await one!.put('a', Buffer.alloc(10, 1))
+    await disk.open('/blobs/writing/one/left', 'write')
+    await other!.put('b', Buffer.alloc(10, 2))
+    assert.deepEqual(await disk.list('/blobs/writing/one'), ['left'])
+    await folderBlobStore(disk, '/blobs', 'one').put('c', Buffer.alloc(10, 3))
+    assert.deepEqual(await disk.list('/blobs/writing/one'), [])
+    assert.deepEqual(await one!.list(''), ['a', 'b', 'c'])
+  })
+
   it('reports a full disk and leaves the old bytes', async () => {
     const disk = simulatedDisk()
     const store = folderBlobStore(disk, '/blobs')

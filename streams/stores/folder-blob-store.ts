@@ -1,5 +1,5 @@
 // Blobs as files of a folder: `blobs/` holds them under their names, each folder of a name with a "+" after it so that
-// a blob "a" and a blob "a/b" can both be there; `writing/` holds what is being put. A put is durable when it resolves,
+// a blob "a" and a blob "a/b" can both be there; `writing/<writer>/` holds what is being put. A put is durable when it resolves,
 // and after a crash a blob is its old bytes or its new ones.
 import { type Disk, directoryOf, isMissing } from '../runtime/disk.ts'
 import { readWhole } from '../runtime/write-atomically.ts'
@@ -9,10 +9,13 @@ import { blobMissing } from './memory-blob-store.ts'
 
 let putCount = 0
 
-/** One process writes to the folder at a time: what `writing/` holds at the first put is cleared as left by a crash. */
-export function folderBlobStore(disk: Disk, directory: string): BlobStore {
+/**
+ * Threads and processes that write at the same time each need a `writer` name of their own: what is found under it at the
+ * first put is cleared as left by a crash. Who only reads needs none.
+ */
+export function folderBlobStore(disk: Disk, directory: string, writer = 'only'): BlobStore {
   const blobs = `${directory}/blobs`
-  const writing = `${directory}/writing`
+  const writing = `${directory}/writing/${writer}`
   let ready: Promise<void> | null = null
 
   async function prepare(): Promise<void> {
