@@ -33,6 +33,8 @@ export interface ServedEntry {
   source: string
   /** Frozen entry-side features: layouts/feature-row. */
   features: Uint8Array
+  /** Retrieval similarity the ranker saw; null: not scored, an import. */
+  similarity: null | number
   /** Per-head predictions in the order of headNames. */
   predictions: readonly (number)[]
   /** Final score after re-ranking adjustments. */
@@ -102,6 +104,8 @@ export interface Example {
   featureSet: string
   queryFeatures: Uint8Array
   features: Uint8Array
+  /** Retrieval similarity the ranker saw; null: not scored, an import. */
+  similarity: null | number
   headNames: readonly (string)[]
   /** float32 per head of headNames; NaN: unknown. */
   labels: Uint8Array
@@ -130,6 +134,8 @@ export interface LabelCorrection {
   featureSet: string
   queryFeatures: Uint8Array
   features: Uint8Array
+  /** Retrieval similarity the ranker saw; null: not scored, an import. */
+  similarity: null | number
   headNames: readonly (string)[]
   /** float32 per head of headNames; NaN: unknown. */
   before: Uint8Array

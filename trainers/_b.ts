@@ -16,6 +16,7 @@ function row(): TrainingRow {
   return {
     query: randomRow('query', random),
     entry: randomRow('entry', random),
+    similarity: null,
     after: Float32Array.from(heads, (_, head) => (head === 9 ? random() * 3 : Number(random() < 0.3))),
     before: new Float32Array(heads.length).fill(Number.NaN),
     weight: 1,

@@ -84,7 +84,7 @@ export class Learner {
     for (let from = 0; from < rows.length; from += predictRowsMax) {
       const part = rows.slice(from, from + predictRowsMax)
       const inputs = this.#read(part)
-      const logits = inTidy(() => this.#forward(part.length, inputs).activations.logits.dataSync()) as Float32Array
+      const logits = inTidy(() => this.#forward(part, inputs).activations.logits.dataSync()) as Float32Array
       out.set(toPredictions(logits), from * heads.length)
     }
     return out
@@ -97,7 +97,7 @@ export class Learner {
     const inputs = this.#read(rows)
     const eventTimesMs = Float64Array.from(rows, (row) => row.eventTimeMs)
     return inTidy(() => {
-      const forward = this.#forward(rows.length, inputs)
+      const forward = this.#forward(rows, inputs)
       const logits = forward.activations.logits.dataSync() as Float32Array
       this.#learnHeads(rows, forward, logits, eventTimesMs)
       this.#learnTowers(rows, forward, eventTimesMs)
@@ -120,8 +120,9 @@ export class Learner {
     return { ranker, towers }
   }
 
-  #forward(rowCount: number, inputs: Inputs): Forward {
+  #forward(rows: readonly TrainingRow[], inputs: Inputs): Forward {
     const { layout } = this
+    const rowCount = rows.length
     const tower = (side: 'query' | 'entry', weights: TowerWeights) =>
       towerForward(weights, tf.tensor2d(inputs.towers[side], [rowCount, layout.towers[side].columns]))
     const weightsOf = { query: towerWeights(this.#tensors, 'query'), entry: towerWeights(this.#tensors, 'entry') }
@@ -129,7 +130,8 @@ export class Learner {
     const similarities = tf.sum(tf.mul(towers.query.vectors, towers.entry.vectors), 1).dataSync()
     const { entry, similarityColumn } = layout.ranker
     for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
-      inputs.ranker.entry[rowIndex * entry.columns + similarityColumn] = similarities[rowIndex]!
+      inputs.ranker.entry[rowIndex * entry.columns + similarityColumn] =
+        rows[rowIndex]!.similarity ?? similarities[rowIndex]!
     }
     const weights = rankerWeights(this.#tensors, this.#spec.ranker!.hidden.length)
     const activations = rankerForward(weights, layout.ranker, { ...inputs.ranker, rowCount })

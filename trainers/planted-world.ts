@@ -82,6 +82,7 @@ export class PlantedWorld {
       featureSet: sampleFeatures.fingerprint,
       queryFeatures: encodeFeatureRow(queryRow.ids, queryRow.dense),
       features: encodeFeatureRow(row.ids, row.dense),
+      similarity: null,
       headNames: heads,
       labels: encodeFloats(labelsOf(longView)),
       predictions: null,

@@ -9,6 +9,8 @@ import type { ModelLayout } from './model/model-layout.ts'
 export interface TrainingRow {
   readonly query: FeatureRow
   readonly entry: FeatureRow
+  /** The similarity that was served; null where none was: the learner takes it from its towers. */
+  readonly similarity: number | null
   /** By head, NaN where unknown. */
   readonly after: Float32Array
   /** What was learned of it before; NaN throughout for a first example. */
@@ -40,10 +42,13 @@ export function trainingRow(record: Example | LabelCorrection, layout: ModelLayo
     checkLength('entry ids', entry.ids.length, layout.entryIds)
     checkLength('entry values', entry.dense.length, layout.entryDense)
     if (!(allFinite(query.dense) && allFinite(entry.dense))) return { rejected: 'a dense value is not finite' }
+    const { similarity } = record
+    if (similarity !== null && !Number.isFinite(similarity)) return { rejected: `similarity ${similarity}` }
     const isFirst = record.type === 'Example'
     return {
       query,
       entry,
+      similarity,
       after: labelsOf(isFirst ? record.labels : record.after, record.headNames),
       before: isFirst ? nothing : labelsOf(record.before, record.headNames),
       weight: record.weight,

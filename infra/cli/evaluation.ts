@@ -184,6 +184,7 @@ function unlabelled(served: FeedServed): Example {
     featureSet: served.featureSet,
     queryFeatures: served.queryFeatures,
     features: entry.features,
+    similarity: entry.similarity,
     headNames: heads,
     labels: encodeFloats(new Float32Array(heads.length).fill(Number.NaN)),
     predictions: null,

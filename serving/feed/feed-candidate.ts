@@ -6,7 +6,7 @@ export interface FeedCandidate {
   readonly entry: PublishedEntry
   /** Every source that brought it; it belongs to the first. */
   readonly sources: string[]
-  /** Retrieval similarity; 0 where the towers did not bring it. */
+  /** Dot product with the query's vector, whatever source brought it; 0 where either has no vector. */
   similarity: number
   /** Served lately and not reached: shown again because nothing else is left. */
   readonly again: boolean
@@ -28,12 +28,12 @@ const noPredictions = new Float32Array(0)
 export function feedCandidate(
   entry: PublishedEntry,
   source: string,
-  { similarity = 0, again = false }: { readonly similarity?: number; readonly again?: boolean } = {},
+  { again = false }: { readonly again?: boolean } = {},
 ): FeedCandidate {
   return {
     entry,
     sources: [source],
-    similarity,
+    similarity: 0,
     again,
     features: null,
     predictions: noPredictions,

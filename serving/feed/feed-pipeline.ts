@@ -10,10 +10,12 @@ import { duplicateFilter } from './filters/duplicate-filter.ts'
 import { entryFilters, safetyFilters } from './filters/eligible.ts'
 import { heldFilter } from './filters/held-filter.ts'
 import { featuresHydrator } from './hydrators/features-hydrator.ts'
+import { similarityHydrator } from './hydrators/similarity-hydrator.ts'
 import { countsQueryHydrator } from './query-hydrators/counts-query-hydrator.ts'
 import { featuresQueryHydrator } from './query-hydrators/features-query-hydrator.ts'
 import { historyQueryHydrator } from './query-hydrators/history-query-hydrator.ts'
 import { profileQueryHydrator } from './query-hydrators/profile-query-hydrator.ts'
+import { vectorQueryHydrator } from './query-hydrators/vector-query-hydrator.ts'
 import { coldTopicsScorer } from './scorers/cold-topics-scorer.ts'
 import { lessOfScorer } from './scorers/less-of-scorer.ts'
 import { rankingScorer } from './scorers/ranking-scorer.ts'
@@ -55,7 +57,7 @@ export function feedPipeline({ scorer, clock }: FeedPipelineOptions): FeedPipeli
   const shares = sourceShareCounter()
   const pipelineByFeed: Readonly<Record<FeedKind, Pipeline<FeedQuery, FeedCandidate>>> = {
     foryou: {
-      queryHydrators,
+      queryHydrators: [...queryHydrators, vectorQueryHydrator],
       sources: [
         twoTowerSource,
         topicsSource,
@@ -66,7 +68,7 @@ export function feedPipeline({ scorer, clock }: FeedPipelineOptions): FeedPipeli
         randomSource,
         popularSource,
       ],
-      hydrators: [featuresHydrator],
+      hydrators: [featuresHydrator, similarityHydrator],
       filters,
       scorers: [rankingScorer(scorer), sessionAffinityScorer, coldTopicsScorer, lessOfScorer],
       selector: foryouSelector,
@@ -106,5 +108,4 @@ export function feedPipeline({ scorer, clock }: FeedPipelineOptions): FeedPipeli
 
 function mergeCandidates(kept: FeedCandidate, again: FeedCandidate): void {
   kept.sources.push(...again.sources)
-  if (kept.similarity === 0) kept.similarity = again.similarity
 }

@@ -34,6 +34,8 @@ export interface FeedQuery {
   readonly context: DraftContext
   /** Page-side features; null until hydrated. */
   features: FeatureRow | null
+  /** The user's vector under the index's generation; null until hydrated, and before the first generation. */
+  vector: Float32Array | null
   /** Numbers for one purpose: what one stage draws moves no other's. */
   random(purpose: string): SeededRandom
 }
@@ -65,6 +67,7 @@ export function feedQuery(request: FeedRequest, view: View, session: FeedSession
       counts: noCounts,
     },
     features: null,
+    vector: null,
     random: (purpose) => seededRandom(`${session.seed}/${request.requestId}/${purpose}`),
   }
 }

@@ -58,6 +58,7 @@ function servedEntry(candidate: FeedCandidate, position: number): ServedEntry {
     position,
     source: sources[0]!,
     features: rowBytes(candidate.features),
+    similarity: predictions.length > 0 ? Math.fround(candidate.similarity) : null,
     predictions: [...predictions],
     score: Math.fround(candidate.score),
     stageScores: Object.fromEntries(Object.entries(stageScores).map(([name, score]) => [name, Math.fround(score)])),

@@ -124,6 +124,7 @@ export function exampleFixture(
     featureSet: set.fingerprint,
     queryFeatures: encode(set.readQuery(context)),
     features: encode(set.readEntry(context, video)),
+    similarity: null,
     headNames: heads,
     labels: encodeFloats(labels),
     predictions: null,

@@ -66,6 +66,7 @@ export function pageFixture(requestId: string, atMs: number, changes: Partial<Fe
       position,
       source: 'fresh',
       features: Uint8Array.from([position, 9, 9, 9]),
+      similarity: position / 4 - 0.5,
       predictions: [0.5, 0.25, 1],
       score: 1,
       stageScores: {},

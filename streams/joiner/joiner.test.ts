@@ -102,6 +102,29 @@ test('a view gives its example at once, with what was frozen and the likes befor
   assert.deepEqual([example.eventTimeMs, example.weight, example.propensity], [startMs + 9_000, 1, 0.5])
 })
 
+test('the similarity that was scored travels with the features, null as null, also from a dump', () => {
+  const page = pageFixture('r1', 0)
+  const [first, second] = page.entries
+  const before = joiner()
+  emittedBy(before, [{ ...page, entries: [{ ...first!, similarity: null }, second!] }])
+  const subject = joiner()
+  subject.load(before.dump())
+  assert.deepEqual(subject.dump(), before.dump())
+  const emitted = emittedBy(subject, [
+    watchFixture('w1', 5_000, { position: 0, videoId: 'v1' }),
+    watchFixture('w2', 9_000, { position: 1, videoId: 'v2' }),
+    like('l', 12_000, { position: 1, videoId: 'v2' }),
+  ])
+  assert.deepEqual(
+    emitted.map(({ record }) => [record.type, (record as Example | LabelCorrection).similarity]),
+    [
+      ['Example', null],
+      ['Example', second!.similarity],
+      ['LabelCorrection', second!.similarity],
+    ],
+  )
+})
+
 test('an engagement without view end waits for the window; entries never engaged give nothing', () => {
   const subject = joiner()
   assert.deepEqual(emittedBy(subject, [pageFixture('r1', 0), like('l', 1_000), tickFixture(minuteMs)]).map(typeOnly), [

@@ -316,6 +316,7 @@ function frozenPart(entry: PageEntry, id: string, eventTimeMs: number, receivedT
     featureSet: page.featureSet,
     queryFeatures: bytesOf(page, page.queryFeatures),
     features: bytesOf(page, entry.features),
+    similarity: entry.similarity,
     headNames,
     surface: page.surface,
     region: page.region,

@@ -34,6 +34,8 @@ export interface PageEntry {
   readonly source: string
   readonly propensity: number
   readonly features: ByteRange
+  /** The retrieval similarity that was scored; null: not scored. */
+  readonly similarity: number | null
   /** float32 per head of `heads`; null: not scored. */
   readonly predictions: ByteRange | null
   outcome: EntryOutcome | null
@@ -95,6 +97,7 @@ export function servedPage(served: FeedServed, registration: Registration): Serv
     out.text(entry.source)
     out.f32(entry.propensity)
     out.bytes(frozen ? entry.features : noBytes)
+    out.f32(entry.similarity ?? Number.NaN)
     const scored = frozen && entry.predictions.length > 0
     if (scored) out.floats(inHeadOrder(entry.predictions, headOrder))
     else out.bytes(noBytes)
@@ -142,6 +145,7 @@ export function readPage(fixed: Uint8Array): ServedPage {
       source: source.text(),
       propensity: source.f32(),
       features: rangeOf(source),
+      similarity: numberOrNull(source.f32()),
       predictions: nonEmpty(rangeOf(source)),
       outcome: null,
     })
@@ -152,6 +156,10 @@ export function readPage(fixed: Uint8Array): ServedPage {
 function rangeOf(source: StateReader): ByteRange {
   const length = source.bytes().byteLength
   return { start: source.position - length, end: source.position }
+}
+
+function numberOrNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value
 }
 
 function nonEmpty(range: ByteRange): ByteRange | null {

@@ -138,6 +138,7 @@ function servedEntry(shown: ImportedImpression, features: Uint8Array): FeedServe
     position: 0,
     source: 'import',
     features,
+    similarity: null,
     predictions: [],
     score: 0,
     stageScores: {},

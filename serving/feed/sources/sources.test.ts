@@ -12,6 +12,7 @@ import { FeedSession } from '../../view/feed-session.ts'
 import type { FeedCandidate } from '../feed-candidate.ts'
 import { type FeedQuery, feedQuery } from '../feed-query.ts'
 import { profileQueryHydrator } from '../query-hydrators/profile-query-hydrator.ts'
+import { vectorQueryHydrator } from '../query-hydrators/vector-query-hydrator.ts'
 import { ShardWorld } from '../shard-world.ts'
 import { followedCreatorsSource } from './followed-creators-source.ts'
 import { freshSource } from './fresh-source.ts'
@@ -27,6 +28,7 @@ function queryOf(world: ShardWorld, fields: Parameters<ShardWorld['request']>[1]
   const query = feedQuery(request, world.view, new FeedSession(request.requestId, 7, request.feed, 10))
   profileQueryHydrator.hydrateQuery(query)
   query.features = world.view.features.readQuery(query.context)
+  if (vectorQueryHydrator.enabled(query)) vectorQueryHydrator.hydrateQuery(query)
   return query
 }
 

@@ -6,13 +6,11 @@ import { eligible } from '../filters/eligible.ts'
 
 export const twoTowerSource: Source<FeedQuery, FeedCandidate> = {
   name: 'two-tower',
-  enabled: ({ params, view, features }) =>
-    params.retrieval.twoTower > 0 && view.vectors.encoder !== null && features !== null,
+  enabled: ({ params, vector }) => params.retrieval.twoTower > 0 && vector !== null,
   retrieve(query) {
     const { vectors, catalog } = query.view
-    const vector = vectors.encoder!.encodeQuery(query.features!)
     return vectors.index
-      .search(vector, query.params.retrieval.twoTower, (index) => eligible(query, index) === null)
-      .map(({ key, similarity }) => feedCandidate(catalog.servableAt(key)!, 'two-tower', { similarity }))
+      .search(query.vector!, query.params.retrieval.twoTower, (index) => eligible(query, index) === null)
+      .map(({ key }) => feedCandidate(catalog.servableAt(key)!, 'two-tower'))
   },
 }
