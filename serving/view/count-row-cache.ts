@@ -1,19 +1,27 @@
 // Count rows read lately, kept outside the table's WebAssembly memory: a page reads thousands, most of them again and
-// again, and a call into the table costs several times a look-up here. Rows are forgotten when a delta changes them.
+// again, and a call into the table costs several times a look-up here. Rows are forgotten when a delta changes them, and
+// those who hold one learn it from the row.
 import type { RowId } from '../../schemas/ids.ts'
 import { countDimension } from '../../streams/features/count-columns.ts'
-import type { CountReader, CountTable } from '../../streams/features/feature.ts'
+import type { CountReader, CountRow, CountTable } from '../../streams/features/feature.ts'
 
-interface CachedRow {
+class CachedRow implements CountRow {
   readonly values: Float32Array
   readonly eventTimeMs: number
+  current = true
+
+  constructor(values: Float32Array, eventTimeMs: number) {
+    this.values = values
+    this.eventTimeMs = eventTimeMs
+  }
 }
 
-const absent: CachedRow = { values: new Float32Array(countDimension), eventTimeMs: 0 }
+const zeros = new Float32Array(countDimension)
 
 export class CountRowCache implements CountReader {
   private readonly reader: CountReader
   private readonly rowsMax: number
+  private readonly out = new Float32Array(countDimension)
   private readonly rowsByTable: Readonly<Record<CountTable, Map<bigint, CachedRow>>> = {
     totals: new Map(),
     trends: new Map(),
@@ -25,29 +33,43 @@ export class CountRowCache implements CountReader {
     this.rowsMax = rowsMax
   }
 
-  read(table: CountTable, id: RowId, out: Float32Array): number {
+  row(table: CountTable, id: RowId): CountRow {
     const rows = this.rowsByTable[table]
     let row = rows.get(id)
     if (row === undefined) {
-      const eventTimeMs = this.reader.read(table, id, out)
-      row = eventTimeMs === 0 ? absent : { values: out.slice(), eventTimeMs }
-      if (rows.size >= this.rowsMax) rows.clear()
+      const eventTimeMs = this.reader.read(table, id, this.out)
+      row = new CachedRow(eventTimeMs === 0 ? zeros : this.out.slice(), eventTimeMs)
+      if (rows.size >= this.rowsMax) drop(rows)
       rows.set(id, row)
-      return eventTimeMs
     }
-    out.set(row.values)
-    return row.eventTimeMs
+    return row
+  }
+
+  read(table: CountTable, id: RowId, out: Float32Array): number {
+    const { values, eventTimeMs } = this.row(table, id)
+    out.set(values)
+    return eventTimeMs
   }
 
   /** The table's rows of these ids changed. */
   forget(table: CountTable, ids: Iterable<bigint>): void {
     const rows = this.rowsByTable[table]
     if (rows.size === 0) return
-    for (const id of ids) rows.delete(id)
+    for (const id of ids) {
+      const row = rows.get(id)
+      if (row === undefined) continue
+      row.current = false
+      rows.delete(id)
+    }
   }
 
   clear(): void {
-    this.rowsByTable.totals.clear()
-    this.rowsByTable.trends.clear()
+    drop(this.rowsByTable.totals)
+    drop(this.rowsByTable.trends)
   }
+}
+
+function drop(rows: Map<bigint, CachedRow>): void {
+  for (const row of rows.values()) row.current = false
+  rows.clear()
 }

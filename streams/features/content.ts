@@ -9,6 +9,7 @@ export const content: Feature = {
   name: 'content',
   slots: [],
   dense: names.map((name) => ({ name, side: 'entry' })),
+  ofVideoAlone: true,
   readEntry(_context, video, out) {
     if (video.content) out.denseFrom(names[0]!, video.content)
   },

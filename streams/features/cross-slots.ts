@@ -1,8 +1,10 @@
 // Slots of pairs: what the user does with what the video is, and what the video is on which surface.
 import { crossRowId, type RowId } from '../../schemas/ids.ts'
-import type { Feature, VideoFacts } from './feature.ts'
-import { creatorIds, crossedIds, durationBandIds, hashtagIds, topicsMax, videoIds } from './own-ids.ts'
+import type { CountedId } from './counted-id.ts'
+import type { Feature } from './feature.ts'
+import { crossedIds, hashtagIds, topicsMax } from './own-ids.ts'
 import { type PageCache, pageCache } from './page-cache.ts'
+import { type VideoRows, videoRows } from './video-rows.ts'
 
 export const userXsurface: Feature = {
   name: 'userXsurface',
@@ -15,35 +17,32 @@ export function userXsurfaceId(page: PageCache): RowId {
   return crossRowId('userXsurface', page.user, page.surface)
 }
 
-export const userXcreator = userCross('userXcreator', 1, creatorIds)
-export const userXhashtag = userCross('userXhashtag', topicsMax, hashtagIds)
-export const userXdurationBand = userCross('userXdurationBand', 1, durationBandIds)
+export const userXcreator = userCross('userXcreator', 1, (rows) => rows.creator)
+export const userXhashtag = userCross('userXhashtag', topicsMax, (rows) => rows.hashtags)
+export const userXdurationBand = userCross('userXdurationBand', 1, (rows) => rows.durationBand)
 
-function userCross(name: string, width: number, own: (video: VideoFacts) => RowId[]): Feature {
+/** Rows of the user crossed with each of a video's ids. */
+function userCross(name: string, width: number, own: (rows: VideoRows) => readonly CountedId[]): Feature {
+  const ids: RowId[] = []
   return {
     name,
     slots: [{ name, side: 'entry', width }],
     dense: [],
-    readEntry: (context, video, out) => out.ids(name, userCrossIds(pageCache(context), name, own(video))),
+    readEntry(context, video, out) {
+      const page = pageCache(context)
+      const counted = own(videoRows(video))
+      ids.length = 0
+      for (let index = 0; index < counted.length; index++) ids.push(counted[index]!.userCross(page, name))
+      out.ids(name, ids)
+    },
   }
-}
-
-/** Rows of the user crossed with each of a video's ids. */
-export function userCrossIds(page: PageCache, slot: string, own: readonly RowId[]): RowId[] {
-  const ids: RowId[] = []
-  for (let index = 0; index < own.length; index++) ids.push(page.userCross(slot, own[index]!))
-  return ids
 }
 
 export const videoXsurface: Feature = {
   name: 'videoXsurface',
   slots: [{ name: 'videoXsurface', side: 'entry', width: 1 }],
   dense: [],
-  readEntry: (context, video, out) => out.ids('videoXsurface', videoXsurfaceIds(pageCache(context), video)),
-}
-
-export function videoXsurfaceIds(page: PageCache, video: VideoFacts): RowId[] {
-  return crossedIds(video, 'videoXsurface', page.videoXsurfaceKey, videoIds(video), page.surface)
+  readEntry: (context, video, out) => out.id('videoXsurface', videoRows(video).videoXsurface(pageCache(context)).id),
 }
 
 export const hashtagXsurface: Feature = {

@@ -37,6 +37,12 @@ export function featureSet(features: readonly Feature[]): FeatureSet {
   const text = JSON.stringify([describe(query), describe(entry)])
   const queryWriter = new RowWriter(query)
   const entryWriter = new RowWriter(entry)
+  const entryFeatures = features.filter((feature) => feature.readEntry)
+  const ofPage = entryFeatures.filter((feature) => !feature.ofVideoAlone)
+  const videoParts = new VideoParts(
+    entry,
+    entryFeatures.filter((feature) => feature.ofVideoAlone),
+  )
   return {
     features,
     query,
@@ -48,8 +54,8 @@ export function featureSet(features: readonly Feature[]): FeatureSet {
       return row
     },
     readEntry(context, video) {
-      const row = entryWriter.begin()
-      for (const feature of features) feature.readEntry?.(context, video, entryWriter)
+      const row = entryWriter.begin(videoParts.of(context, video))
+      for (const feature of ofPage) feature.readEntry!(context, video, entryWriter)
       return row
     },
   }
@@ -77,29 +83,71 @@ function describe(layout: SideLayout): unknown {
 }
 
 /** Fresh rows share buffers of this many: an allocation of its own per row cost a sixth of the hydration of a page. */
-const rowsPerSlab = 32
+const rowsPerSlabUsual = 32
+
+/** Videos whose part is kept; beyond, parts are made anew as videos are met again. */
+const partsMax = 50_000
+
+/** What depends on the video alone, as the words of a row, kept with its facts. */
+class VideoParts {
+  private readonly features: readonly Feature[]
+  private readonly layout: SideLayout
+  private wordsByVideo = new WeakMap<VideoFacts, BigUint64Array>()
+  private kept = 0
+
+  constructor(layout: SideLayout, features: readonly Feature[]) {
+    this.layout = layout
+    this.features = features
+  }
+
+  of(context: QueryContext, video: VideoFacts): BigUint64Array {
+    let words = this.wordsByVideo.get(video)
+    if (words === undefined) {
+      words = this.read(context, video)
+      if (this.kept >= partsMax) {
+        this.wordsByVideo = new WeakMap()
+        this.kept = 0
+      }
+      this.wordsByVideo.set(video, words)
+      this.kept++
+    }
+    return words
+  }
+
+  private read(context: QueryContext, video: VideoFacts): BigUint64Array {
+    const writer = new RowWriter(this.layout, 1)
+    const { ids } = writer.begin()
+    for (const feature of this.features) feature.readEntry!(context, video, writer)
+    return new BigUint64Array(ids.buffer)
+  }
+}
 
 class RowWriter implements FeatureWriter {
   private readonly layout: SideLayout
-  private slab = new ArrayBuffer(0)
-  private slabUsed = 0
+  private readonly rowsPerSlab: number
+  private slab = new BigUint64Array(0)
+  private wordsUsed = 0
   private rowIds = new BigUint64Array(0)
   private rowDense = new Float32Array(0)
 
-  constructor(layout: SideLayout) {
+  constructor(layout: SideLayout, rowsPerSlab = rowsPerSlabUsual) {
     this.layout = layout
+    this.rowsPerSlab = rowsPerSlab
   }
 
-  begin(): FeatureRow {
-    const idBytes = this.layout.idCount * 8
-    const rowBytes = idBytes + Math.ceil(this.layout.denseNames.length / 2) * 8
-    if (this.slabUsed + rowBytes > this.slab.byteLength) {
-      this.slab = new ArrayBuffer(rowBytes * rowsPerSlab)
-      this.slabUsed = 0
+  /** A fresh row: empty, or with what a row of the same layout holds. */
+  begin(words?: BigUint64Array): FeatureRow {
+    const { idCount, denseNames } = this.layout
+    const rowWords = idCount + Math.ceil(denseNames.length / 2)
+    if (this.wordsUsed + rowWords > this.slab.length) {
+      this.slab = new BigUint64Array(rowWords * this.rowsPerSlab)
+      this.wordsUsed = 0
     }
-    this.rowIds = new BigUint64Array(this.slab, this.slabUsed, this.layout.idCount)
-    this.rowDense = new Float32Array(this.slab, this.slabUsed + idBytes, this.layout.denseNames.length)
-    this.slabUsed += rowBytes
+    if (words) this.slab.set(words, this.wordsUsed)
+    const start = this.wordsUsed * 8
+    this.rowIds = new BigUint64Array(this.slab.buffer, start, idCount)
+    this.rowDense = new Float32Array(this.slab.buffer, start + idCount * 8, denseNames.length)
+    this.wordsUsed += rowWords
     return { ids: this.rowIds, dense: this.rowDense }
   }
 

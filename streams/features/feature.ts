@@ -65,9 +65,19 @@ export interface UserHistory {
   readonly recent: readonly HistoryEntry[]
 }
 
-/** Reads count rows: `out` gets the row's values (0 where there is no row); returns the row's newest event time or 0. */
+/** A count row as it was read: zeros at time 0 where the table has none. */
+export interface CountRow {
+  readonly values: Float32Array
+  readonly eventTimeMs: number
+  /** Turns false when the table's row may have changed: it must be asked for again. */
+  readonly current: boolean
+}
+
 export interface CountReader {
+  /** `out` gets the row's values (0 where there is no row); returns the row's newest event time or 0. */
   read(table: CountTable, id: RowId, out: Float32Array): number
+  /** The row itself, where the reader keeps rows. It may be held on to while it is current; never written to. */
+  row?(table: CountTable, id: RowId): CountRow
 }
 
 /** totals: running sums, for ever. trends: sums that halve every trendHalfLifeMs of event time. */
@@ -115,6 +125,8 @@ export interface Feature {
   readonly name: string
   readonly slots: readonly SlotSpec[]
   readonly dense: readonly DenseSpec[]
+  /** What `readEntry` writes depends on nothing but the video's facts: it is computed once per video. */
+  readonly ofVideoAlone?: true
   readQuery?(context: QueryContext, out: FeatureWriter): void
   readEntry?(context: QueryContext, video: VideoFacts, out: FeatureWriter): void
   write?(outcome: Outcome, sink: CountSink): void

@@ -1,12 +1,16 @@
-// What the features of one page share: row ids of the page, crosses with the user, and count rows, each computed once.
-import { crossRowId, type RowId, rowId } from '../../schemas/ids.ts'
-import { countDimension } from './count-columns.ts'
-import type { CountTable, QueryContext } from './feature.ts'
+// What the features of one page share: row ids of the page and the means that rates are shrunk to, computed once.
+import { type RowId, rowId } from '../../schemas/ids.ts'
+import { readRow } from './counted-id.ts'
+import type { CountRow, CountTable, QueryContext } from './feature.ts'
 import { userIds } from './own-ids.ts'
 import { allRowId, globalMeans, type RateBlock, rateBlockLength, ratesOf } from './rates.ts'
 
+let pages = 0
+
 /** A context stands for one page: counts are read once under it, so make a new context when they have moved. */
 export class PageCache {
+  /** No other page of this thread has it. */
+  readonly number = pages++
   readonly context: QueryContext
   readonly user: RowId
   readonly surface: RowId
@@ -15,12 +19,8 @@ export class PageCache {
   readonly videoXsurfaceKey: string
   readonly hashtagXsurfaceKey: string
   readonly regionXvideoKey: string
+  /** Pages that read the same row of everything have the same array. */
   readonly means: Float32Array
-  private readonly crossesBySlot = new Map<string, Map<RowId, RowId>>()
-  private readonly ratesByRow = new Map<string, Map<RowId, RateBlock>>()
-  /** Newest event time of the row that `read` gave; 0 where there was none. */
-  readTimeMs = 0
-  private readonly row = new Float32Array(countDimension)
 
   constructor(context: QueryContext) {
     this.context = context
@@ -30,51 +30,28 @@ export class PageCache {
     this.videoXsurfaceKey = `videoXsurface ${context.surface}`
     this.hashtagXsurfaceKey = `hashtagXsurface ${context.surface}`
     this.regionXvideoKey = `regionXvideo ${context.region}`
-    this.read('totals', allRowId)
-    this.means = globalMeans(this.row)
+    this.means = meansOf(this.row('totals', allRowId))
   }
 
-  /** Row of the user crossed with one id of a video. */
-  userCross(slot: string, right: RowId): RowId {
-    let crosses = this.crossesBySlot.get(slot)
-    if (!crosses) {
-      crosses = new Map()
-      this.crossesBySlot.set(slot, crosses)
-    }
-    let id = crosses.get(right)
-    if (id === undefined) {
-      id = crossRowId(slot, this.user, right)
-      crosses.set(right, id)
-    }
-    return id
+  row(table: CountTable, id: RowId): CountRow {
+    return readRow(this.context.counts, table, id)
   }
 
-  /** Rates of a row that many candidates of a page share. */
-  sharedRates(slot: string, id: RowId): RateBlock {
-    let blocks = this.ratesByRow.get(slot)
-    if (!blocks) {
-      blocks = new Map()
-      this.ratesByRow.set(slot, blocks)
-    }
-    let block = blocks.get(id)
-    if (block === undefined) {
-      block = this.rates(id, new Float32Array(rateBlockLength))
-      blocks.set(id, block)
-    }
-    return block
+  /** Rates of a row of `totals` that no video has. */
+  rates(id: RowId): RateBlock {
+    return ratesOf(this.row('totals', id).values, this.means, new Float32Array(rateBlockLength))
   }
+}
 
-  /** Rates of a row of `totals`, written into `out`. */
-  rates(id: RowId, out: RateBlock): RateBlock {
-    this.read('totals', id)
-    return ratesOf(this.row, this.means, out)
-  }
+const meansByRow = new WeakMap<CountRow, Float32Array>()
 
-  /** The row's values, valid until the next call, and its newest event time in `readTimeMs`. */
-  read(table: CountTable, id: RowId): Float32Array {
-    this.readTimeMs = this.context.counts.read(table, id, this.row)
-    return this.row
+function meansOf(all: CountRow): Float32Array {
+  let means = meansByRow.get(all)
+  if (means === undefined) {
+    means = globalMeans(all.values)
+    meansByRow.set(all, means)
   }
+  return means
 }
 
 let newest: PageCache | null = null

@@ -17,6 +17,7 @@ export const videoAttributes: Feature = {
   name: 'videoAttributes',
   slots: [{ name: 'videoAttributes', side: 'entry', width: videoAttributesMax }],
   dense: [],
+  ofVideoAlone: true,
   readEntry: (_, video, out) => out.ids('videoAttributes', ownIds(video, 'videoAttributes', attributeTextsOf)),
 }
 

@@ -1,11 +1,12 @@
 // Running rates per entity: the write side counts each outcome under the frozen ids of a slot, the read side gives the
 // row's shrunk rates. Adding an entity is one line here.
 import type { RowId } from '../../schemas/ids.ts'
-import { userCrossIds, userXsurfaceId, videoXsurfaceIds } from './cross-slots.ts'
-import type { CountSink, Feature, FeatureSide, Outcome, VideoFacts } from './feature.ts'
-import { creatorIds, durationBandIds, hashtagIds, soundIds, videoIds } from './own-ids.ts'
+import type { CountedId } from './counted-id.ts'
+import { userXsurfaceId } from './cross-slots.ts'
+import type { CountSink, Feature, FeatureSide, Outcome } from './feature.ts'
 import { type PageCache, pageCache } from './page-cache.ts'
-import { allRowId, rateBlockLength, rateNames } from './rates.ts'
+import { allRowId, type RateBlock, rateBlockLength, rateNames } from './rates.ts'
+import { type VideoRows, videoRows } from './video-rows.ts'
 
 /** Counts every outcome: what the other rates are shrunk to. */
 export const allRates: Feature = {
@@ -19,20 +20,19 @@ export const userRates = pageRates('user', (page) => page.user)
 export const surfaceRates = pageRates('surface', (page) => page.surface)
 export const userXsurfaceRates = pageRates('userXsurface', userXsurfaceId)
 
-export const videoRates = videoRatesOf('video', (_, video) => videoIds(video))
-export const videoXsurfaceRates = videoRatesOf('videoXsurface', videoXsurfaceIds)
-
-export const creatorRates = sharedRatesOf('creator', (_, video) => creatorIds(video))
-export const soundRates = sharedRatesOf('sound', (_, video) => soundIds(video))
-export const userXcreatorRates = sharedRatesOf('userXcreator', (page, video) =>
-  userCrossIds(page, 'userXcreator', creatorIds(video)),
+export const videoRates = videoRatesOf('video', (page, rows) => rows.video.rates(page))
+export const videoXsurfaceRates = videoRatesOf('videoXsurface', (page, rows) => rows.videoXsurface(page).rates(page))
+export const creatorRates = videoRatesOf('creator', (page, rows) => rows.creator[0]?.rates(page))
+export const soundRates = videoRatesOf('sound', (page, rows) => rows.sound[0]?.rates(page))
+export const userXcreatorRates = videoRatesOf('userXcreator', (page, rows) =>
+  rows.creator[0]?.userRates(page, 'userXcreator'),
 )
-export const userXdurationBandRates = sharedRatesOf('userXdurationBand', (page, video) =>
-  userCrossIds(page, 'userXdurationBand', durationBandIds(video)),
+export const userXdurationBandRates = videoRatesOf('userXdurationBand', (page, rows) =>
+  rows.durationBand[0]?.userRates(page, 'userXdurationBand'),
 )
-export const hashtagRates = hashtagRatesOf('hashtags', (_, video) => hashtagIds(video))
-export const userXhashtagRates = hashtagRatesOf('userXhashtag', (page, video) =>
-  userCrossIds(page, 'userXhashtag', hashtagIds(video)),
+export const hashtagRates = hashtagRatesOf('hashtags', (page, hashtag) => hashtag.rates(page))
+export const userXhashtagRates = hashtagRatesOf('userXhashtag', (page, hashtag) =>
+  hashtag.userRates(page, 'userXhashtag'),
 )
 
 /** One row per page. */
@@ -44,49 +44,29 @@ function pageRates(slot: string, idOf: (page: PageCache) => RowId): Feature {
     dense: denseSpecs(names, 'query'),
     readQuery(context, out) {
       const page = pageCache(context)
-      out.denseFrom(names[0]!, page.sharedRates(slot, idOf(page)))
+      out.denseFrom(names[0]!, page.rates(idOf(page)))
     },
     write: (outcome, sink) => countSlot(slot, outcome, sink),
   }
 }
 
-type IdsOf = (page: PageCache, video: VideoFacts) => readonly RowId[]
-
-/** A row that no other candidate of the page shares. */
-function videoRatesOf(slot: string, idsOf: IdsOf): Feature {
-  const names = rateNames(slot)
-  const block = new Float32Array(rateBlockLength)
-  return {
-    name: `${slot}Rates`,
-    slots: [],
-    dense: denseSpecs(names, 'entry'),
-    readEntry(context, video, out) {
-      const page = pageCache(context)
-      const id = idsOf(page, video)[0]
-      if (id !== undefined) out.denseFrom(names[0]!, page.rates(id, block))
-    },
-    write: (outcome, sink) => countSlot(slot, outcome, sink),
-  }
-}
-
-/** A row that several candidates of the page may share: read once per page. */
-function sharedRatesOf(slot: string, idsOf: IdsOf): Feature {
+/** One row per video; none where the video has no such id. */
+function videoRatesOf(slot: string, ratesOf: (page: PageCache, rows: VideoRows) => RateBlock | undefined): Feature {
   const names = rateNames(slot)
   return {
     name: `${slot}Rates`,
     slots: [],
     dense: denseSpecs(names, 'entry'),
     readEntry(context, video, out) {
-      const page = pageCache(context)
-      const id = idsOf(page, video)[0]
-      if (id !== undefined) out.denseFrom(names[0]!, page.sharedRates(slot, id))
+      const block = ratesOf(pageCache(context), videoRows(video))
+      if (block !== undefined) out.denseFrom(names[0]!, block)
     },
     write: (outcome, sink) => countSlot(slot, outcome, sink),
   }
 }
 
 /** Mean and maximum over the rows of a video's hashtags. */
-function hashtagRatesOf(slot: string, idsOf: IdsOf): Feature {
+function hashtagRatesOf(slot: string, ratesOf: (page: PageCache, hashtag: CountedId) => RateBlock): Feature {
   const meanNames = rateNames(`${slot}.mean`)
   const maxNames = rateNames(`${slot}.max`)
   const mean = new Float32Array(rateBlockLength)
@@ -97,14 +77,15 @@ function hashtagRatesOf(slot: string, idsOf: IdsOf): Feature {
     dense: denseSpecs([...meanNames, ...maxNames], 'entry'),
     readEntry(context, video, out) {
       const page = pageCache(context)
-      const ids = idsOf(page, video)
-      if (ids.length === 0) return
+      const { hashtags } = videoRows(video)
+      const count = hashtags.length
+      if (count === 0) return
       mean.fill(0)
       max.fill(Number.NEGATIVE_INFINITY)
-      for (let index = 0; index < ids.length; index++) {
-        const block = page.sharedRates(slot, ids[index]!)
+      for (let index = 0; index < count; index++) {
+        const block = ratesOf(page, hashtags[index]!)
         for (let rate = 0; rate < rateBlockLength; rate++) {
-          mean[rate] = mean[rate]! + block[rate]! / ids.length
+          mean[rate] = mean[rate]! + block[rate]! / count
           if (block[rate]! > max[rate]!) max[rate] = block[rate]!
         }
       }

@@ -28,8 +28,7 @@ export const sinceLastOutcome: Feature = {
   dense: [{ name: 'sinceLastOutcome', side: 'query' }],
   readQuery(context, out) {
     const page = pageCache(context)
-    page.read('totals', page.user)
-    const lastMs = page.readTimeMs
+    const lastMs = page.row('totals', page.user).eventTimeMs
     const logHours = lastMs > 0 ? Math.log1p(Math.max(0, context.nowMs - lastMs) / hourMs) : neverLogHours
     out.dense('sinceLastOutcome', clipDense(logHours / 3))
   },
@@ -39,6 +38,7 @@ export const logDuration: Feature = {
   name: 'logDuration',
   slots: [],
   dense: [{ name: 'logDuration', side: 'entry' }],
+  ofVideoAlone: true,
   readEntry: (_, video, out) =>
     out.dense('logDuration', clipDense(Math.log1p(Math.max(0, video.durationMs) / 1_000) / 3)),
 }

@@ -1,15 +1,16 @@
 // What is watched now: outcomes of a video, everywhere and in the page's region, that halve every trendHalfLifeMs.
-
-import type { RowId } from '../../schemas/ids.ts'
-import { crossRowId, rowId } from '../../schemas/ids.ts'
-import { trendHalfLifeMs } from './count-columns.ts'
+import { rowId } from '../../schemas/ids.ts'
+import { countDimension, trendHalfLifeMs } from './count-columns.ts'
+import type { CountedId } from './counted-id.ts'
 import type { Feature, FeatureWriter } from './feature.ts'
-import { trendRowId, videoIds } from './own-ids.ts'
+import { trendRowId } from './own-ids.ts'
 import { type PageCache, pageCache } from './page-cache.ts'
 import { rateBlockLength, rateNames, ratesOf } from './rates.ts'
+import { videoRows } from './video-rows.ts'
 
 const worldNames = rateNames('trend')
 const regionNames = rateNames('regionTrend')
+const decayed = new Float32Array(countDimension)
 const block = new Float32Array(rateBlockLength)
 
 export const trends: Feature = {
@@ -18,14 +19,9 @@ export const trends: Feature = {
   dense: [...worldNames, ...regionNames].map((name) => ({ name, side: 'entry' as const })),
   readEntry(context, video, out) {
     const page = pageCache(context)
-    const id = videoIds(video)[0]!
-    writeTrend(page, id, worldNames[0]!, out)
-    let inRegion = video.rowIdsBySlot.get(page.regionXvideoKey)
-    if (!inRegion) {
-      inRegion = [crossRowId('regionXvideo', page.region, id)]
-      video.rowIdsBySlot.set(page.regionXvideoKey, inRegion)
-    }
-    writeTrend(page, inRegion[0]!, regionNames[0]!, out)
+    const rows = videoRows(video)
+    writeTrend(page, rows.video, worldNames[0]!, out)
+    writeTrend(page, rows.regionXvideo(page), regionNames[0]!, out)
   },
   write(outcome, sink) {
     sink.add('trends', rowId('video', outcome.videoId))
@@ -33,12 +29,12 @@ export const trends: Feature = {
   },
 }
 
-function writeTrend(page: PageCache, id: RowId, firstName: string, out: FeatureWriter): void {
-  const row = page.read('trends', id)
-  if (page.readTimeMs === 0) return
-  const decay = trendDecay(page.readTimeMs, page.context.nowMs)
-  for (let column = 0; column < row.length; column++) row[column] = row[column]! * decay
-  out.denseFrom(firstName, ratesOf(row, page.means, block))
+function writeTrend(page: PageCache, counted: CountedId, firstName: string, out: FeatureWriter): void {
+  const { values, eventTimeMs } = counted.trendRow(page)
+  if (eventTimeMs === 0) return
+  const decay = trendDecay(eventTimeMs, page.context.nowMs)
+  for (let column = 0; column < countDimension; column++) decayed[column] = values[column]! * decay
+  out.denseFrom(firstName, ratesOf(decayed, page.means, block))
 }
 
 /** What is left at `nowMs` of a row of `trends` as of `rowTimeMs`; 1 where the row is newer. */

@@ -20,6 +20,7 @@ function videoSlot(name: string, width: number, ids: (facts: VideoFacts) => RowI
     name,
     slots: [{ name, side: 'entry', width }],
     dense: [],
+    ofVideoAlone: true,
     readEntry: (_, facts, out) => out.ids(name, ids(facts)),
   }
 }
