@@ -6,9 +6,12 @@ import {
   sharedTopics,
   type TopicSpec,
   userTopics,
+  vectorsOf,
 } from '../../schemas/topics.ts'
 
 export function engineTopics(model: string, partitions: number): TopicSpec[] {
   const read = [...userTopics(partitions), ...sharedTopics()]
-  return [...read, ...read.map(deadLetterTopic), ...modelTopics(model, 1), ...modelTopics(countsModel, 1)]
+  // Counts have no towers.
+  const counts = modelTopics(countsModel, 1).filter((spec) => spec.name !== vectorsOf(countsModel))
+  return [...read, ...read.map(deadLetterTopic), ...modelTopics(model, 1), ...counts]
 }
