@@ -53,6 +53,10 @@ export class UserView {
     this.blockedCreators = blockedOf(facts)
   }
 
+  get hasBlockedAny(): boolean {
+    return this.blockedCreators.size > 0
+  }
+
   hasBlocked(creatorId: string): boolean {
     return this.blockedCreators.has(creatorId)
   }

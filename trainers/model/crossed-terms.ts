@@ -18,13 +18,19 @@ export function writeCrossed(
   const { dimension } = layout.query
   const sums = new Float64Array(dimension)
   const squares = new Float64Array(dimension)
+  const querySums = new Float64Array(dimension)
+  const querySquares = new Float64Array(dimension)
   for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
     const queryStart = rowIndex * queryStride
     const entryStart = rowIndex * layout.entry.columns
     const crossed = entryStart + layout.crossedColumn
-    sums.fill(0)
-    squares.fill(0)
-    addSlots(layout.query, query, queryStart, sums, squares)
+    if (queryStride > 0 || rowIndex === 0) {
+      querySums.fill(0)
+      querySquares.fill(0)
+      addSlots(layout.query, query, queryStart, querySums, querySquares)
+    }
+    sums.set(querySums)
+    squares.set(querySquares)
     addSlots(layout.entry, entry, entryStart, sums, squares)
     let dot = 0
     for (let column = 0; column < dimension; column++) {

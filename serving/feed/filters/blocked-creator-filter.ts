@@ -4,4 +4,5 @@ import { type EntryFilter, entryFilter } from './entry-filter.ts'
 export const blockedCreatorFilter: EntryFilter = entryFilter(
   'blocked-creator',
   ({ user }, entry) => !user.hasBlocked(entry.facts.creatorId),
+  ({ user }) => user.hasBlockedAny,
 )

@@ -19,11 +19,11 @@ export const foryouSelector: Selector<FeedQuery, FeedCandidate> = {
     const random = query.random('exploration')
     // Posterior draws cost a millisecond, and most pages of a known user explore nothing.
     let shares: TopicShare[] | null = null
-    const left = new Set(candidates)
+    const left = [...candidates]
     const tried = new Set<string>()
     const page: FeedCandidate[] = []
-    while (page.length < query.request.limit && left.size > 0) {
-      const allowed = rules.allowed([...left])
+    while (page.length < query.request.limit && left.length > 0) {
+      const allowed = rules.allowed(left)
       const best = bestOf(allowed, rules.topicCounts(), query.params.selection.topicDiscount)
       const explores = random.uniform() < epsilon
       // Drawn whether it is used or not: a later entry's numbers must not depend on this one's.
@@ -33,7 +33,7 @@ export const foryouSelector: Selector<FeedQuery, FeedCandidate> = {
       for (const topic of chosen.entry.narrowTopics) tried.add(topic)
       page.push(chosen)
       rules.place(chosen)
-      left.delete(chosen)
+      left.splice(left.indexOf(chosen), 1)
     }
     return page
   },
@@ -50,7 +50,8 @@ function topicsOf(candidates: readonly FeedCandidate[]): string[] {
   return [...topics]
 }
 
-/** Best by score, less a discount for each entry lately of its most frequent topic. */
+/** Best by score, less a discount for each entry lately of its most frequent topic. `allowed` comes best score first, so
+ *  that none after a score below the best so far can win. */
 function bestOf(
   allowed: readonly FeedCandidate[],
   countByTopic: ReadonlyMap<string, number>,
@@ -59,6 +60,7 @@ function bestOf(
   let best = allowed[0]!
   let bestScore = Number.NEGATIVE_INFINITY
   for (const candidate of allowed) {
+    if (candidate.score <= bestScore) break
     let count = 0
     for (const topic of candidate.entry.narrowTopics) count = Math.max(count, countByTopic.get(topic) ?? 0)
     const score = candidate.score - discount * count

@@ -23,30 +23,17 @@ export class PageRules {
    *  was served lately only when nothing new is left. One pass: a page asks for each of its places. */
   allowed(left: readonly FeedCandidate[]): readonly FeedCandidate[] {
     const creators = new Set(this.lately(this.params.creatorSpacing).map((placed) => placed.entry.facts.creatorId))
-    const countByTopic = this.topicCounts()
+    const capped = new Set<string>()
+    for (const [topic, count] of this.topicCounts()) if (count >= this.params.hashtagCap) capped.add(topic)
     const kept: FeedCandidate[][] = Array.from({ length: tiers }, () => [])
     let best = tiers - 1
     for (const candidate of left) {
-      const tier = this.tierOf(candidate, creators, countByTopic)
+      const tier = tierOf(candidate, creators, capped)
       if (tier > best) continue
       best = tier
       kept[tier]!.push(candidate)
     }
     return kept[best]!
-  }
-
-  /** 0 where every rule is kept, more the more of them give way. */
-  private tierOf(
-    candidate: FeedCandidate,
-    creators: ReadonlySet<string>,
-    countByTopic: ReadonlyMap<string, number>,
-  ): number {
-    const served = candidate.again ? 3 : 0
-    if (creators.has(candidate.entry.facts.creatorId)) return served + 2
-    for (const topic of candidate.entry.narrowTopics) {
-      if ((countByTopic.get(topic) ?? 0) >= this.params.hashtagCap) return served + 1
-    }
-    return served
   }
 
   /** Entries among the last ten with each topic. */
@@ -61,4 +48,13 @@ export class PageRules {
   private lately(count: number): readonly FeedCandidate[] {
     return count === 0 ? [] : this.placed.slice(-count)
   }
+}
+
+/** 0 where every rule is kept, more the more of them give way. */
+function tierOf(candidate: FeedCandidate, creators: ReadonlySet<string>, capped: ReadonlySet<string>): number {
+  const served = candidate.again ? 3 : 0
+  if (creators.has(candidate.entry.facts.creatorId)) return served + 2
+  if (capped.size === 0) return served
+  for (const topic of candidate.entry.narrowTopics) if (capped.has(topic)) return served + 1
+  return served
 }
