@@ -162,6 +162,28 @@ describe('online trainer', () => {
     assert.deepEqual(dumps(), earlier)
   })
 
+  test('learns from the similarity that was served, and takes its own only where none was', () => {
+    const after = (similarityOf: (index: number) => number | null) => {
+      const served = plantedRecords(seed, 120, 30).map((one, index) => {
+        return one.record?.type === 'Example'
+          ? { ...one, record: { ...one.record, similarity: similarityOf(index) } }
+          : one
+      })
+      const { trainer, output } = run(served)
+      assert.deepEqual(output.reasons, [])
+      return trainer
+    }
+    const weights = (trainer: ReturnType<typeof newTrainer>) => trainer.shard.dump()
+    const [high, low, own] = [() => 0.75, (index: number) => (index % 2) - 0.5, () => null].map(after)
+    assert.notDeepEqual(weights(high!), weights(low!))
+    assert.notDeepEqual(weights(high!), weights(own!))
+    assert.deepEqual(weights(high!), weights(after(() => 0.75)))
+    const example = new PlantedWorld(seed).example()
+    const [near, far, recomputed] = high!.predict([0.75, -0.75, null].map((similarity) => ({ ...example, similarity })))
+    assert.notDeepEqual(near, far)
+    assert.notDeepEqual(recomputed, far)
+  })
+
   test('bad records are refused with their reason and change nothing', () => {
     const example = new PlantedWorld(seed).exampleOf(1, 2, [], true)
     const bad = [
@@ -172,6 +194,7 @@ describe('online trainer', () => {
       { ...example, labels: encodeFloats(labelsOf(true).fill(2, 0, 1)) },
       { ...example, weight: Number.NaN },
       { ...example, weight: -1 },
+      { ...example, similarity: Number.NaN },
     ]
     const { trainer, output } = run(recorded(bad))
     assert.equal(output.reasons.length, bad.length)

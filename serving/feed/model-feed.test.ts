@@ -1,6 +1,8 @@
 // The pipeline over the model that ships: towers retrieve, the ranker predicts, and what was scored is what is frozen.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { decode, encode } from '../../schemas/codec.ts'
+import type { FeedServed } from '../../schemas/generated.ts'
 import { heads } from '../../schemas/labels.ts'
 import { decodeFeatureRow } from '../../schemas/layouts/feature-row.ts'
 import { scorer } from '../../trainers/model/scorer.ts'
@@ -33,20 +35,56 @@ describe('feed with the shipped model', () => {
     assert.deepEqual([...world.shard.counts.failedStages], [])
   })
 
-  test('the frozen features give the logged predictions again', async () => {
-    const { world } = await filledWorld()
+  test('the frozen rows give the logged predictions again, bit for bit', async () => {
+    const { world, generation } = await filledWorld()
+    const ranker = scorer({ spec: foryouSpec, featureSet: world.view.features, parameters: world.view.model })
     const first = await world.page('ann')
     for (const [place, id] of videoIdsOf(first).entries()) world.watch('ann', id, place % 2, first.requestId)
-    const served = (await world.page('ann', { cursor: first.cursor })).served!
-    assert.equal(served.featureSet, world.view.features.fingerprint)
-    assert.deepEqual(served.headNames, [...heads])
-    const ranker = scorer({ spec: foryouSpec, featureSet: world.view.features, parameters: world.view.model })
-    const query = decodeFeatureRow(served.queryFeatures)
-    for (const entry of served.entries) {
-      const again = ranker.score(query, [decodeFeatureRow(entry.features)], new Float32Array(1))
-      entry.predictions.forEach((prediction, head) => {
-        assert.ok(Math.abs(prediction - again[head]!) < 1e-5, `${heads[head]} ${prediction} ${again[head]}`)
-      })
+    generation(1)
+    const second = await world.page('ann', { cursor: first.cursor })
+    for (const page of [first, second]) {
+      // As the log keeps it.
+      const served = decode(encode(page.served!)) as FeedServed
+      assert.equal(served.featureSet, world.view.features.fingerprint)
+      assert.deepEqual(served.headNames, [...heads])
+      const rows = served.entries.map((entry) => decodeFeatureRow(entry.features))
+      const similarities = Float32Array.from(served.entries, (entry) => entry.similarity!)
+      assert.equal(
+        similarities.every((similarity) => similarity === 0),
+        page === first,
+      )
+      const again = ranker.score(decodeFeatureRow(served.queryFeatures), rows, similarities)
+      assert.deepEqual(
+        [...again],
+        served.entries.flatMap((entry) => entry.predictions),
+      )
+      const without = ranker.score(decodeFeatureRow(served.queryFeatures), rows, new Float32Array(rows.length))
+      assert.equal(
+        again.every((prediction, index) => prediction === without[index]),
+        page === first,
+      )
     }
+  })
+
+  test('the similarity is true whatever source brought the video, 0 without a vector, null where nothing was scored', async () => {
+    const { world, encoder, generation } = await filledWorld()
+    generation(1)
+    for (let number = 0; number < 20; number++) world.publish(`late${number}`)
+    world.policy('retrieval.twoTower', 0)
+    const served = (await world.page('ann', { limit: 50 })).served!
+    const vector = encoder.encodeQuery(decodeFeatureRow(served.queryFeatures))
+    let without = 0
+    for (const { videoId, similarity, source } of served.entries) {
+      assert.notEqual(source, 'two-tower')
+      const own = world.view.vectors.index.vectorOf(world.view.catalog.numberOf(videoId)!)
+      if (own === null) without++
+      const want = own === null ? 0 : own.reduce((sum, value, index) => sum + value * vector[index]!, 0)
+      assert.ok(Math.abs(similarity! - want) < 1e-6, `${videoId}: ${similarity}, not ${want}`)
+    }
+    assert.ok(without > 0 && without < served.entries.length, `${without} of ${served.entries.length} without a vector`)
+    world.follow('ann', 'creator of v3')
+    const following = (await world.page('ann', { feed: 'following' })).served!
+    assert.equal(following.entries.length, 1)
+    assert.ok(following.entries.every(({ similarity }) => similarity === null))
   })
 })

@@ -33,7 +33,8 @@ export interface Scorer {
   /** Heads in the order of the columns of `score`. */
   readonly headNames: readonly string[]
   /** Predictions for one page: entries.length x headNames.length, probabilities (watchTime: seconds expected).
-   *  `similarities` are the retrieval similarities of the entries, 0 where a source other than the towers brought one. */
+   *  `similarities` are the retrieval similarities of the entries, whatever source brought them; 0 where there is no
+   *  vector. Frozen with the features: training takes the same numbers. */
   score(query: FeatureRow, entries: readonly FeatureRow[], similarities: Float32Array): Float32Array
 }
 

@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
+import { decode, encode } from '../../schemas/codec.ts'
 import type { Delta, Example } from '../../schemas/generated.ts'
 import { heads } from '../../schemas/labels.ts'
 import { decodeFeatureRow } from '../../schemas/layouts/feature-row.ts'
+import { decodeFloats, encodeFloats } from '../../schemas/layouts/floats.ts'
 import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
 import { auc } from '../evaluation/auc.ts'
 import { onlineTrainer } from '../online-trainer.ts'
@@ -63,6 +65,36 @@ describe('scorer', () => {
           const score = found[row * heads.length + head]!
           assert.ok(Math.abs(score - value) <= tolerance * Math.max(1, value), `${heads[head]}: ${score}, not ${value}`)
         }
+      }
+    }
+  })
+
+  test('what a page froze gives its predictions again: the same bits by its replica, nearly so by the trainer', () => {
+    const { trainer, deltas } = trained()
+    const rounded = replica(sampleSpec, wasmTable)
+    for (const delta of deltas) rounded.apply(delta)
+    const world = new PlantedWorld(seed)
+    // No towers gave these: they stand for those of an older generation.
+    const examples = Array.from({ length: 30 }, (_, video): Example => {
+      return { ...world.exampleOf(5, video, ['v2'], true), similarity: Math.fround(Math.cos(video)) }
+    })
+    const page = scorer({ ...base, parameters: rounded })
+    const scored = (rows: readonly Example[]) => {
+      const entries = rows.map(({ features }) => decodeFeatureRow(features))
+      const similarities = Float32Array.from(rows, ({ similarity }) => similarity!)
+      return page.score(decodeFeatureRow(rows[0]!.queryFeatures), entries, similarities)
+    }
+    const served = scored(examples)
+    const logged = examples.map((example, row) => {
+      const predictions = encodeFloats(served.slice(row * heads.length, (row + 1) * heads.length))
+      return decode(encode({ ...example, predictions })) as Example
+    })
+    assert.deepEqual(scored(logged), served)
+    for (const [row, predictions] of trainer.predict(logged).entries()) {
+      const asServed = decodeFloats(logged[row]!.predictions!)
+      for (const [head, value] of predictions!.entries()) {
+        const difference = Math.abs(asServed[head]! - value)
+        assert.ok(difference <= 2e-2 * Math.max(1, value), `${heads[head]}: ${asServed[head]}, not ${value}`)
       }
     }
   })
