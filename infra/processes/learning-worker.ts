@@ -1,5 +1,6 @@
 // The thread that learns: joiner, counter, trainer and item encoder, each a runner of its own over its own topic, and the
 // snapshots of what they learned.
+import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import { examples, interactions } from '../../schemas/topics.ts'
 import { joiner } from '../../streams/joiner/joiner.ts'
@@ -20,6 +21,11 @@ import { modelSetup } from './model-setup.ts'
 import { runThread, type ThreadSettings } from './worker-entry.ts'
 
 const never = new Promise<never>(() => {})
+
+/** Where processors are short, a feed comes before learning from it. On Linux this is the niceness of this thread alone;
+ *  elsewhere it would be the whole process's. */
+const niceness = 5
+if (process.platform === 'linux') setPriority(niceness)
 
 await runThread<ThreadSettings>(async ({ settings, log, runtime }) => {
   await denseCompute()
