@@ -3,7 +3,6 @@
 import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import { type EmbeddedLog, embeddedLog } from '../../streams/log/embedded-log.ts'
-import { kafkaLog } from '../../streams/log/kafka-log.ts'
 import type { Log } from '../../streams/log/log.ts'
 import { serveLog } from '../../streams/log/log-server.ts'
 import { portChannel } from '../../streams/log/port-channel.ts'
@@ -40,6 +39,8 @@ export async function openThreadLog(config: Config, port: MessagePort, runtime: 
 
 /** Kafka from whatever thread or command. */
 export async function openKafka(config: Config, runtime: Runtime): Promise<Log> {
+  // Loaded where it is used: it would cost each thread of each start as much as the whole embedded log.
+  const { kafkaLog } = await import('../../streams/log/kafka-log.ts')
   return kafkaLog({ brokers: config.log.brokers, clientId: 'freshet', runtime })
 }
 
