@@ -53,7 +53,7 @@ const settings = {
   limits: { servedDeadlineMs: 1_000 },
 }
 
-const catalog: readonly CatalogVideo[] = Array.from({ length: 60 }, (_, index) => ({
+const catalog: readonly CatalogVideo[] = Array.from({ length: 90 }, (_, index) => ({
   videoId: `video-${index}`,
   creatorId: `creator-${index % 9}`,
   hashtags: [`tag-${index % 7}`, `tag-${7 + (index % 5)}`],

@@ -106,12 +106,15 @@ export class PersistentClients {
 
   private async liveAs(user: number): Promise<void> {
     const random = seededRandom(this.options.seed, user + 1)
-    const userId = `user-${user}`
+    let person = 0
     let cursor: string | null = null
     let events = 0
     while (!this.stopping) {
+      const userId = `user-${user}-${person}`
       const page = await this.page(userId, cursor)
       cursor = page?.cursor ?? null
+      // Who has seen everything makes room for somebody new.
+      if (page?.entries.length === 0) person++
       for (const entry of page?.entries ?? []) {
         if (this.stopping) break
         const { videoId, creatorId, position, playback } = entry
