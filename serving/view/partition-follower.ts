@@ -30,7 +30,8 @@ export interface PartitionFollower {
 }
 
 const recordsPerReadMax = 256
-const turnMsMax = 4
+/** About a page: a request that waits for its user's events waits for all before them too. */
+const turnMsMax = 12
 const waitMsMax = 1_000
 const pauseAfterErrorMs = 250
 
