@@ -1,5 +1,6 @@
 // Publishes snapshots of a parameter shard, so that a view that starts or missed a delta has where to begin: the blob first,
-// whole and durable, then the record that names it, then the old ones go.
+// whole and durable, then the record that names it, then the old ones go. Whenever it is killed, what the newest record
+// names is there as the record says.
 import { encode } from '../../schemas/codec.ts'
 import { checksum } from '../../schemas/ids.ts'
 import { snapshotsOf } from '../../schemas/topics.ts'
@@ -35,8 +36,10 @@ export function snapshotPublisher(options: SnapshotPublisherOptions): SnapshotPu
       const { version } = shard
       if (version === publishedVersion) return null
       const bytes = shard.dump()
-      // Zero-padded, so that names sort by version.
-      const blob = `${prefix}${String(version).padStart(16, '0')}`
+      // Zero-padded, so that names sort by version. A shard that resumed may come by a version again with other bytes (what
+      // it learned since its delta is in them too): they must not replace those that a record already names.
+      const sum = checksum(bytes)
+      const blob = `${prefix}${String(version).padStart(16, '0')}-${sum}`
       await blobs.put(blob, bytes)
       const nowMs = runtime.clock.nowMs()
       const value = encode({
@@ -47,14 +50,15 @@ export function snapshotPublisher(options: SnapshotPublisherOptions): SnapshotPu
         version,
         blob,
         bytes: bytes.byteLength,
-        checksum: checksum(bytes),
+        checksum: sum,
         offsets,
         eventTimeMs: nowMs,
       })
       await log.append(snapshotsOf(model), [{ key: String(bucket), value, timestampMs: nowMs }])
       publishedVersion = version
-      const names = await blobs.list(prefix)
-      for (const name of names.slice(0, Math.max(0, names.length - kept))) await blobs.delete(name)
+      // An earlier life may have left newer versions: the one just named stays all the same.
+      const others = (await blobs.list(prefix)).filter((name) => name !== blob)
+      for (const name of others.slice(0, Math.max(0, others.length + 1 - kept))) await blobs.delete(name)
       return blob
     },
   }
