@@ -29,6 +29,8 @@ export interface KilledEngineReport {
   readonly startsMs: readonly number[]
   killedBeforeReady: number
   killedUnderLoad: number
+  /** Lives whose view was not fed as it should have been, in words. */
+  readonly viewTroubles: string[]
 }
 
 /** A share of what the last start took, ready by then or not; or so many acknowledged events and so long after. */
@@ -45,7 +47,13 @@ export async function killedEngine(options: KilledEngineOptions): Promise<Killed
   const acknowledged = countdown()
   const clients = new PersistentClients({ ...options, onAcknowledged: acknowledged.count })
   const startsMs: number[] = []
-  const report: KilledEngineReport = { ledger: clients.ledger, startsMs, killedBeforeReady: 0, killedUnderLoad: 0 }
+  const report: KilledEngineReport = {
+    ledger: clients.ledger,
+    startsMs,
+    killedBeforeReady: 0,
+    killedUnderLoad: 0,
+    viewTroubles: [],
+  }
 
   /** Starts a process, hands it to `use` and sees to it that it ends there and nowhere else. */
   async function life(use: (engine: EngineProcess, ready: Promise<void>) => Promise<void>): Promise<void> {
@@ -88,6 +96,7 @@ export async function killedEngine(options: KilledEngineOptions): Promise<Killed
         await timers.sleep(moment.shareOfStart * startsMs.at(-1)!)
       } else {
         await ready
+        report.viewTroubles.push(...(await viewTroubles(await engine.ready)))
         await acknowledged.past(moment.events)
         await timers.sleep(moment.afterMs)
       }
@@ -98,6 +107,7 @@ export async function killedEngine(options: KilledEngineOptions): Promise<Killed
   }
   await life(async (engine, ready) => {
     await ready
+    report.viewTroubles.push(...(await viewTroubles(await engine.ready)))
     await acknowledged.past(eventsAtTheEnd)
     clients.finish()
     await living
@@ -114,6 +124,15 @@ function momentsOf(seed: number, kills: number): Moment[] {
     // Half of them early, when what the last life left is still being folded.
     const events = 1 + random.below(random.chance(0.5) ? 20 : 250)
     return { kind: 'loaded', events, afterMs: random.between(0, 600) }
+  })
+}
+
+/** A view that resumes reads its snapshots and every delta after them without an error or a gap. */
+async function viewTroubles(url: string): Promise<string[]> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  return ['feeder_errors_total', 'gaps_total', 'bad_records_total'].flatMap((name) => {
+    const line = text.split('\n').find((candidate) => candidate.startsWith(`freshet_serving_${name}{`))
+    return line?.endsWith(' 0') ? [] : [line ?? `no metric ${name}`]
   })
 }
 

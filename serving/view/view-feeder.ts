@@ -92,6 +92,7 @@ class LogViewFeeder implements ViewFeeder {
     const models = [view.model.model, view.counts.model]
     await this.caughtUp(models.map(topics.snapshotsOf))
     for (const model of models) await this.snapshots.loadNewest(model)
+    this.counts.snapshotsLoaded = this.snapshots.loads
     // The catalog first: what users did is folded with what the videos are.
     await this.caughtUp([topics.policies, topics.videos])
     const trained = this.caughtUp([...models.map(topics.deltasOf), topics.vectorsOf(view.model.model)])
