@@ -43,11 +43,12 @@ import {
 const seed = Number(process.env.KILL_SEED ?? 20_260_727)
 const kills = Number(process.env.KILLS ?? 20)
 
-/** Short intervals, so that every life writes and reads checkpoints, snapshots, deltas and generations. */
+/** Short intervals, so that every life writes and reads checkpoints, snapshots, deltas and generations; several Ticks to a
+ *  sync, so that a checkpoint may fall between two syncs. */
 const settings = {
   gateway: { port: 0 },
   checkpointIntervalMs: 500,
-  syncIntervalMs: 100,
+  syncIntervalMs: 350,
   ticks: { activeMs: 100, idleMs: 200 },
   generationMs: 2_000,
   limits: { servedDeadlineMs: 1_000 },
