@@ -41,6 +41,8 @@ export interface Engine {
   lag(): Promise<PartitionLag[]>
   /** Resolves when the shards have caught up with the log as it was at the start. */
   whenReady(): Promise<void>
+  /** Lets every shard make pages that nobody gets: after a catalog came, before people do. */
+  rehearse(): Promise<void>
   /** Resolves with what made a thread end by itself. */
   readonly failed: Promise<Error>
   stop(): Promise<void>
@@ -178,6 +180,9 @@ function runningEngine({ own, threads, shardThreads, learning, door, running, ru
     lag: () => allLags(own.log),
     async whenReady() {
       while (!(await allReady(shards))) await runtime.timers.sleep(readyPollMs)
+    },
+    async rehearse() {
+      await Promise.all(shardThreads.map((thread) => thread.calls.call('rehearse')))
     },
     failed: Promise.race(threads.map((thread) => thread.ended.then((error) => error ?? new Promise<never>(() => {})))),
     stop() {

@@ -23,6 +23,8 @@ export interface ServingSettings extends ThreadSettings {
 
 /** Shards share out the user partitions. */
 const servingGroup = 'serving'
+/** Pages that make a cold thread fast enough. */
+const rehearsalPages = 60
 
 await runThread<ServingSettings>(async ({ settings, log, runtime }) => {
   await denseCompute()
@@ -50,15 +52,24 @@ await runThread<ServingSettings>(async ({ settings, log, runtime }) => {
     runtime,
     users: { group: servingGroup },
   })
-  const shard = servingShard({ view, pipeline, runtime, isReady: () => feeder.isReady })
+  const shard = servingShard({ view, pipeline, runtime, isReady: () => rehearsed })
+  let rehearsed = false
+  const rehearse = () => shard.rehearse(rehearsalPages)
+  const started = feeder
+    .whenReady()
+    .then(rehearse)
+    .then(() => {
+      rehearsed = true
+    })
   const metrics = servingMetrics({ view, shard, feeder, shardNumber: settings.shard })
   return {
     handlers: {
       ...shardHandlers(shard),
+      rehearse,
       freshness: () => view.freshness.counts(),
       metrics: () => metrics.text(),
     },
-    failed: new Promise<never>(() => {}),
+    failed: started.then(() => new Promise<never>(() => {})),
     stop: () => feeder.stop(),
   }
 })

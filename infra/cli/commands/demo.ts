@@ -64,6 +64,7 @@ export async function run(_: string[], options: Record<string, unknown>): Promis
         onProgress: ({ events }) => out.progress(`replaying the sample: ${events.toLocaleString('en')} events`),
       })
       await caughtUp(engine, stop.signal)
+      await engine.rehearse()
       await meter.startLive()
       const population = await runPopulation({
         baseUrl: engine.url!,
