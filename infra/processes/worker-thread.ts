@@ -22,6 +22,8 @@ export interface WorkerThread {
   stop(): Promise<void>
 }
 
+/** A batch or a page is garbage when it is done: with room for several they die young and cost nothing. */
+const maxYoungGenerationSizeMb = 96
 const stopWaitMsMax = 20_000
 
 export function startWorkerThread<Settings>(name: string, file: URL, settings: Settings): WorkerThread {
@@ -32,6 +34,7 @@ export function startWorkerThread<Settings>(name: string, file: URL, settings: S
     name,
     workerData: input,
     transferList: [logChannel.port2, callChannel.port2],
+    resourceLimits: { maxYoungGenerationSizeMb },
   })
   let stopping = false
   let failure: Error | null = null

@@ -23,7 +23,8 @@ export interface ItemEncoderOptions {
   readonly tableFactory: TableFactory
   /** Log time of deltas between the starts of two generations. */
   readonly generationMs?: number
-  /** Most videos re-encoded for a new generation per record. */
+  /** Most videos re-encoded for a new generation per record; by default so few that it takes half of a generation at four
+   *  deltas a second, since whoever reads the vectors has other work. */
   readonly sliceVideos?: number
 }
 
@@ -39,6 +40,11 @@ export interface ItemEncoder extends Processor {
 
 /** Key of GenerationReady in the compacted topic: no video's id. */
 export const generationKey = '\u0000generation'
+
+/** How far deltas usually are apart. */
+const deltaIntervalMs = 250
+const sliceVideosMin = 64
+const encodedTogetherMax = 512
 
 interface Generation {
   readonly number: number
@@ -68,7 +74,7 @@ class GenerationEncoder implements ItemEncoder {
   readonly #spec: ModelSpec
   readonly #featureSet: FeatureSet
   readonly #generationMs: number
-  readonly #sliceVideos: number
+  readonly #sliceVideos: number | null
   readonly #topic: string
   readonly #initial: ReadonlyMap<string, DenseParameter>
   readonly #replica: DumpableReplica
@@ -83,7 +89,7 @@ class GenerationEncoder implements ItemEncoder {
     this.#spec = spec
     this.#featureSet = featureSet
     this.#generationMs = generationMs ?? 60_000
-    this.#sliceVideos = sliceVideos ?? 512
+    this.#sliceVideos = sliceVideos ?? null
     this.#topic = vectorsOf(spec.model)
     this.#initial = initialDense(spec, modelLayout(spec, featureSet))
     this.#replica = replica(spec, tableFactory, { tableNames: [spec.towers!.table] })
@@ -189,8 +195,8 @@ class GenerationEncoder implements ItemEncoder {
   /** Under the generation in use, and under the one under way as well: neither falls behind the other. */
   #encode(videoIds: readonly string[], output: StepOutput, eventTimeMs: number): void {
     for (const generation of this.#generations()) {
-      for (let from = 0; from < videoIds.length; from += this.#sliceVideos) {
-        this.#encodeUnder(generation, videoIds.slice(from, from + this.#sliceVideos), output, eventTimeMs)
+      for (let from = 0; from < videoIds.length; from += encodedTogetherMax) {
+        this.#encodeUnder(generation, videoIds.slice(from, from + encodedTogetherMax), output, eventTimeMs)
       }
     }
     for (const videoId of videoIds) this.#waiting.delete(videoId)
@@ -211,13 +217,19 @@ class GenerationEncoder implements ItemEncoder {
     const next = this.#next
     if (!next) return
     const slice: string[] = []
+    const sliceVideos = this.#sliceVideos ?? this.#evenSlice()
     for (const videoId of this.#waiting) {
-      if (slice.length === this.#sliceVideos) break
+      if (slice.length === sliceVideos) break
       slice.push(videoId)
     }
     for (const videoId of slice) this.#waiting.delete(videoId)
     this.#encodeUnder(next, slice, output, eventTimeMs)
     if (this.#waiting.size === 0) this.#finish(next, output, eventTimeMs)
+  }
+
+  #evenSlice(): number {
+    const deltas = Math.max(1, this.#generationMs / 2 / deltaIntervalMs)
+    return Math.min(encodedTogetherMax, Math.max(sliceVideosMin, Math.ceil(this.#catalog.size / deltas)))
   }
 
   #finish(generation: Generation, output: StepOutput, eventTimeMs: number): void {
