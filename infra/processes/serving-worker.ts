@@ -24,7 +24,7 @@ export interface ServingSettings extends ThreadSettings {
 /** Shards share out the user partitions. */
 const servingGroup = 'serving'
 /** Pages that make a cold thread fast enough. */
-const rehearsalPages = 60
+const rehearsalPages = 120
 
 await runThread<ServingSettings>(async ({ settings, log, runtime }) => {
   await denseCompute()

@@ -28,7 +28,7 @@ export interface PopulationHooks {
 const connectionsMax = 48
 const replyTimeoutMs = 10_000
 const pauseMs = 250
-const arrivalsPerSecond = 20
+const arrivalsPerSecond = 8
 const progressEveryMs = 1_000
 /** How far behind its rate the population may fall and still catch up: longer stalls are not made good by a burst. */
 const catchUpMsMax = 500
