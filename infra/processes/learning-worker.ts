@@ -24,7 +24,7 @@ const never = new Promise<never>(() => {})
 
 /** Where processors are short, a feed comes before learning from it. On Linux this is the niceness of this thread alone;
  *  elsewhere it would be the whole process's. */
-const niceness = 5
+const niceness = 10
 if (process.platform === 'linux') setPriority(niceness)
 
 await runThread<ThreadSettings>(async ({ settings, log, runtime }) => {

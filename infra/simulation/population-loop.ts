@@ -31,7 +31,7 @@ const pauseMs = 250
 const arrivalsPerSecond = 8
 const progressEveryMs = 1_000
 /** How far behind its rate the population may fall and still catch up: longer stalls are not made good by a burst. */
-const catchUpMsMax = 500
+const catchUpMsMax = 100
 
 interface FeedEntry {
   readonly videoId: string

@@ -20,7 +20,7 @@ import { readKuairand } from '../import/kuairand-files.ts'
 import { output } from '../output.ts'
 
 const foreverSeconds = 365 * 86_400
-const viewEveryMs = 500
+const viewEveryMs = 1_000
 const catchUpPollMs = 100
 
 export async function run(_: string[], options: Record<string, unknown>): Promise<void> {
