@@ -78,7 +78,7 @@ function aucText(auc: Readonly<Record<string, number>>): string {
 
 function lagText(lag: Readonly<Record<string, number>>): string {
   const names = Object.keys(lag).sort()
-  return names.length === 0 ? '-' : names.map((name) => `${name} ${lag[name]}`).join('   ')
+  return names.length === 0 ? '-' : names.map((name) => `${name.split('.')[0]} ${lag[name]}`).join('   ')
 }
 
 function liftBar(lift: number): string {

@@ -68,7 +68,7 @@ export const paramSpecs = {
     assumedAge: param(17, 0, 120, 'age of a user whose birth year is not known'),
   },
   pool: {
-    scoredMax: param(160, 10, 2_000, 'candidates ranked: what fits in a turn'),
+    scoredMax: param(120, 10, 2_000, 'candidates ranked: what fits in a turn'),
     loggedMax: param(100, 51, 500, 'candidates of the pool named in FeedServed'),
     holdMinutes: param(30, 0, 10_000, 'a video served but not reached is not served again this long'),
   },
