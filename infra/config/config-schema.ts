@@ -114,7 +114,7 @@ export const defaultConfig: Config = {
   generationMs: 60_000,
   syncIntervalMs: 250,
   ticks: { activeMs: 250, idleMs: 1_000 },
-  checkpointIntervalMs: 30_000,
+  checkpointIntervalMs: 120_000,
   serving: { shards: 1 },
   limits: {
     servedDeadlineMs: defaultLimits.servedDeadlineMs,

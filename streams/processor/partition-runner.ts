@@ -3,6 +3,7 @@
 // outputs are those of a run that never was.
 import { decode, encode } from '../../schemas/codec.ts'
 import type { AnyRecord } from '../../schemas/generated.ts'
+import { uniformOf } from '../../schemas/ids.ts'
 import { deadLetterOf, deadLetterTopic } from '../../schemas/topics.ts'
 import {
   type Log,
@@ -87,6 +88,7 @@ export function partitionRunner(options: PartitionRunnerOptions): PartitionRunne
 }
 
 const waitMsMax = 1_000
+const checkpointEveryMsDefault = 5_000
 /** Between two readers of a log that is away. */
 const reopenWaitMs = 100
 /** What a clean stop may take for outputs that cannot be appended at the moment. */
@@ -179,7 +181,10 @@ class Runner implements PartitionRunner {
     this.state.skipped += this.state.next - wanted
     if (checkpoint) this.state.checkpointed = checkpoint.next
     this.inputSource = checkpoint?.inputSource ?? null
-    this.lastCheckpointMs = this.options.runtime.clock.monotonicMs()
+    // Runners of one thread start together: at a phase of their own they do not stall it together.
+    const { group, runtime, checkpointEveryMs = checkpointEveryMsDefault } = this.options
+    const phase = uniformOf(`${group}/${topic}/${partition}`, 'checkpoint-phase')
+    this.lastCheckpointMs = runtime.clock.monotonicMs() - phase * checkpointEveryMs
     return checkpoint?.outputs ?? []
   }
 
@@ -291,7 +296,12 @@ class Runner implements PartitionRunner {
 
   /** Starts a checkpoint or a commit where one is due; neither holds up the fold. */
   private settleProgress(writer: OutputWriter): void {
-    const { runtime, checkpointEveryMs = 5_000, checkpointEveryRecords = 50_000, commitEveryMs = 1_000 } = this.options
+    const {
+      runtime,
+      checkpointEveryMs = checkpointEveryMsDefault,
+      checkpointEveryRecords = 50_000,
+      commitEveryMs = 1_000,
+    } = this.options
     this.state.suppressed = writer.suppressed
     const nowMs = runtime.clock.monotonicMs()
     if (this.checkpointing || this.state.next === this.state.checkpointed) return
