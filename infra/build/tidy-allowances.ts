@@ -30,7 +30,6 @@ export const allowances: readonly Allowance[] = [
   { path: 'infra/cli/', allows: ['clock', 'timer', 'disk', 'environment'], reason: 'a person at a terminal' },
   { path: 'infra/config/config.ts', allows: ['disk'], reason: 'reads the one configuration file, at start' },
   { path: 'infra/simulation/sample/cut-sample.ts', allows: ['disk'], reason: 'run once, by hand, to cut the sample' },
-  { path: 'infra/stores/', allows: ['disk'], reason: 'drivers of storage' },
   {
     path: 'infra/engines/',
     allows: ['clock', 'timer', 'disk', 'environment'],

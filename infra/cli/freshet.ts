@@ -3,9 +3,13 @@ import process from 'node:process'
 import { Command } from 'commander'
 import { fail } from './output.ts'
 
+/** As for every call that cannot be understood. */
+const wrongCallStatus = 2
+
 const program = new Command('freshet')
   .description('A For-You-Page engine: event-sourced, learning from each swipe.')
   .showHelpAfterError('(freshet --help lists the commands)')
+  .exitOverride((stopped) => process.exit(stopped.exitCode === 0 ? 0 : wrongCallStatus))
 
 /** Options that every command has. */
 function command(name: string, description: string): Command {
@@ -37,7 +41,7 @@ command('demo', 'the whole loop on a real sample with a simulated population')
   .option('--users <n>', 'people in the population', '200')
   .option('--events-per-second <n>', 'rate the population aims at', '360')
   .option('--seed <n>', 'seed of the population', '1')
-  .option('--log <driver>', 'embedded, or kafka: starts a broker', process.env.LOG ?? 'embedded')
+  .option('--log <driver>', 'embedded, or kafka: starts a broker', 'embedded')
   .action(runs(() => import('./commands/demo.ts')))
 
 command('import', 'a log made elsewhere, as events')

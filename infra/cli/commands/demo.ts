@@ -39,7 +39,7 @@ export async function run(_: string[], options: Record<string, unknown>): Promis
       dataDir,
       // A minute is the whole demo: towers must show what they learned before it is over.
       generationMs: '10000',
-      'gateway.port': process.env.PORT ?? (out.json ? '0' : undefined),
+      ...(out.json ? { 'gateway.port': '0' } : {}),
       ...logOfDemo.flags,
     })
     const engine = await startEngine(config, systemRuntime, new Set(roleNames))
@@ -110,7 +110,7 @@ function demoOptions(options: Record<string, unknown>): DemoOptions {
   if (driver !== 'embedded' && driver !== 'kafka') {
     throw new FreshetError('usage', `--log is embedded or kafka, not ${driver}`)
   }
-  const seconds = options.seconds ?? process.env.SECONDS
+  const seconds = options.seconds
   return {
     seconds: seconds === undefined ? null : positive('--seconds', seconds),
     users: positive('--users', options.users),
