@@ -16,8 +16,6 @@ export type Handlers = Readonly<Record<string, (argument: never) => unknown>>
 
 export interface Caller {
   call<Result>(method: string, argument?: unknown): Promise<Result>
-  /** Calls that have no answer yet. */
-  readonly pending: number
 }
 
 /** Answers calls by name until the port closes. */
@@ -60,9 +58,6 @@ export function caller(port: MessagePort): Caller {
         waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
         port.postMessage({ id, method, argument } satisfies Call)
       })
-    },
-    get pending() {
-      return waiting.size
     },
   }
 }
