@@ -52,6 +52,7 @@ test('bytes fields are views of the input, wherever it lies and however deep the
     receivedTimes: [],
     tables: [{ table: 't', dimension: 8, half: false, rows: values, tombstones: new Uint8Array(0) }],
     dense: [],
+    lineage: 0,
   }
   const framed = encode(delta)
   const shifted = new Uint8Array(framed.length + 3)

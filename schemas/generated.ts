@@ -24,6 +24,17 @@ export interface DenseTensor {
   values: Uint8Array
 }
 
+/** How well the batch was predicted before it was learned. */
+export interface BatchQuality {
+  examples: number
+  /** Sum over examples of the guarded head's log loss. */
+  logLoss: number
+  /** Sum of the guarded head's labels. */
+  positives: number
+  /** Predictions or gradients that were no numbers. */
+  nonFinite: number
+}
+
 /** One entry of a page, with what it was scored on. */
 export interface ServedEntry {
   videoId: string
@@ -84,6 +95,8 @@ export interface Delta {
   receivedTimes: readonly (ReceivedTimeBin)[]
   tables: readonly (TableDelta)[]
   dense: readonly (DenseTensor)[]
+  /** Rollbacks behind the state this follows from; a view of another lineage reloads a snapshot. */
+  lineage: number
 }
 
 /** One training unit: frozen features and labels. */
@@ -158,6 +171,12 @@ export interface Gradient {
   eventTimeMs: number
   /** layouts/gradient-rows. */
   rows: Uint8Array
+  /** Histogram of the acceptance times of the batch's examples. */
+  receivedTimes: readonly (ReceivedTimeBin)[]
+  /** Summed gradients of dense tensors, for the dense bucket only. */
+  dense: readonly (DenseTensor)[]
+  /** null where the batch was not predicted (counts). */
+  quality: null | BatchQuality
 }
 
 /** The user followed a creator, from a video or from a profile page. */
@@ -434,8 +453,11 @@ export interface ModelRolledBack {
   /** When the log owner accepted it, UTC milliseconds. */
   receivedTimeMs: number
   model: string
+  /** First input offset that is undone, by "topic/partition" of what the model folds. */
   offsets: { readonly [key: string]: number }
   by: null | string
+  /** First input offset that counts again, by "topic/partition"; equal to `offsets`: nothing is undone, and a held publication goes on. */
+  until: { readonly [key: string]: number }
 }
 
 /** The whole value of one named policy. */
@@ -459,6 +481,7 @@ export interface BucketClaimed {
   type: 'BucketClaimed'
   model: string
   bucket: number
+  /** host:port where the owner answers pulls. */
   owner: string
   eventTimeMs: number
 }
@@ -477,6 +500,8 @@ export interface SnapshotTaken {
   /** Next input offset by "topic/partition". */
   offsets: { readonly [key: string]: number }
   eventTimeMs: number
+  /** Rollbacks behind this state. */
+  lineage: number
 }
 
 /** The user picked topics. */

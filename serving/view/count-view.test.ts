@@ -66,5 +66,6 @@ function deltaOf(version: number, table: string, id: bigint, value: number, remo
     receivedTimes: [],
     tables: [{ table, dimension: countDimension, half: false, rows, tombstones }],
     dense: [],
+    lineage: 0,
   }
 }

@@ -105,6 +105,7 @@ export function countsDelta(baseVersion: number, version: number, id: bigint, ou
     receivedTimes: [{ receivedTimeMs: systemRuntime.clock.nowMs() - 100, examples: 3 }],
     tables: [{ table: 'totals', dimension: countDimension, half: false, rows, tombstones: new Uint8Array(0) }],
     dense: [],
+    lineage: 0,
   }
 }
 
@@ -128,6 +129,7 @@ export async function countsSnapshot(blobs: BlobStore, version: number): Promise
     checksum: checksum(bytes),
     offsets: {},
     eventTimeMs: 1,
+    lineage: 0,
   }
 }
 

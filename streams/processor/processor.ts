@@ -23,10 +23,17 @@ export interface StepOutput {
 
 export interface Processor {
   readonly name: string
-  /** Folds one record into the state. Throws only for programmer errors. */
-  step(input: Recorded, output: StepOutput): void
+  /** Folds one record into the state. Throws only for programmer errors. A promise holds the partition until it resolves:
+   *  for the few folds that must ask elsewhere first. One that rejects with `stopped` after `stop` ends the runner without
+   *  a final checkpoint. */
+  step(input: Recorded, output: StepOutput): void | Promise<void>
+  /** Told before the runner stops: a step that waits must reject with `stopped`. */
+  stop?(): void
   /** Bytes of the whole state; equal states give equal bytes. */
   dump(): Uint8Array
+  /** The same bytes as `dump` in parts of a few milliseconds' work each, for large states: the runner lets others run between
+   *  parts and folds nothing meanwhile. */
+  dumpParts?(): Iterable<Uint8Array>
   /** Replaces the state by a dump. */
   load(dump: Uint8Array): void
 }

@@ -18,6 +18,11 @@ export const errorCodes = {
   'engine-missing': { retryable: false },
   'engine-failed': { retryable: true },
   'shard-unavailable': { retryable: true },
+  'peer-unavailable': { retryable: true },
+  'deadline-exceeded': { retryable: true },
+  'bucket-moved': { retryable: true },
+  'rollback-impossible': { retryable: false },
+  'drill-failed': { retryable: false },
   stopped: { retryable: true },
   usage: { retryable: false },
 } as const

@@ -133,6 +133,7 @@ export class ParameterShard implements Parameters {
       receivedTimes,
       tables,
       dense,
+      lineage: 0,
     }
   }
 

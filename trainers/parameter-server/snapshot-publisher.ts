@@ -53,6 +53,7 @@ export function snapshotPublisher(options: SnapshotPublisherOptions): SnapshotPu
         checksum: sum,
         offsets,
         eventTimeMs: nowMs,
+        lineage: 0,
       })
       await log.append(snapshotsOf(model), [{ key: String(bucket), value, timestampMs: nowMs }])
       publishedVersion = version

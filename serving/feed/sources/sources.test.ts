@@ -58,6 +58,7 @@ function count(world: ShardWorld, rows: readonly { table: 'trends' | 'totals'; i
       return { table, dimension: countDimension, half: false, rows: encoded, tombstones: new Uint8Array(0) }
     }),
     dense: [],
+    lineage: 0,
   })
 }
 
