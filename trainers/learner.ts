@@ -1,14 +1,14 @@
-// One model learning batch by batch: predicts a batch, then learns it, all parameters behind a shard. Deterministic: equal
-// states and equal batches give equal bytes on one backend and build.
+// One model learning batch by batch: predicts a batch, then learns it, whoever owns the parameters. It names the rows that a
+// batch needs, takes their values as they were filled in, and hands the gradients on. Deterministic: equal parameters, draws
+// and batches give equal bytes on one backend and build.
 import * as tf from '@tensorflow/tfjs-core'
 import { type Head, heads } from '../schemas/labels.ts'
-import type { FeatureSet } from '../streams/features/feature-set.ts'
 import { DenseTensors } from './model/dense-tensors.ts'
 import { writeDense } from './model/embedding-input.ts'
 import { inTidy } from './model/in-tidy.ts'
-import { initialDense, type TableFactory } from './model/initial-parameters.ts'
 import { type BatchLabels, headLoss, retrievalLoss } from './model/losses.ts'
-import { type InputLayout, type ModelLayout, modelLayout } from './model/model-layout.ts'
+import type { DenseParameter } from './model/model.ts'
+import type { InputLayout, ModelLayout } from './model/model-layout.ts'
 import type { ModelSpec } from './model/model-spec.ts'
 import {
   type RankerActivations,
@@ -19,23 +19,23 @@ import {
 } from './model/ranker.ts'
 import { toPredictions } from './model/scorer.ts'
 import { type TowerActivations, type TowerWeights, towerBackward, towerForward, towerWeights } from './model/towers.ts'
-import { ParameterShard } from './parameter-server/parameter-shard.ts'
-import { type SidePair, TableBatch } from './table-batch.ts'
+import { type RowGradients, type SidePair, TableBatch } from './table-batch.ts'
 import type { TrainingRow } from './training-row.ts'
 import { VideoFrequencies } from './video-frequencies.ts'
 
 export interface LearnerOptions {
   readonly spec: ModelSpec
-  readonly featureSet: FeatureSet
-  readonly tableFactory: TableFactory
-  readonly bucket?: number
-  readonly epoch?: number
-  readonly rowsPerDeltaMax?: number
-  readonly syncsPerDense?: number
+  readonly layout: ModelLayout
+  /** Followed while it changes; names that are not there yet come from `initial`. */
+  readonly dense: ReadonlyMap<string, DenseParameter>
+  readonly initial: ReadonlyMap<string, DenseParameter>
 }
 
-/** Rows predicted in one go. */
-const predictRowsMax = 512
+/** Takes a batch's gradients in a fixed order. Arrays are good during the call. */
+export interface GradientSink {
+  rows(gradients: RowGradients): void
+  dense(name: string, gradient: Float32Array): void
+}
 
 interface Inputs {
   readonly ranker: SidePair<Float32Array>
@@ -50,57 +50,53 @@ interface Forward {
 }
 
 export class Learner {
-  readonly layout: ModelLayout
-  readonly shard: ParameterShard
   readonly frequencies: VideoFrequencies
+  readonly #layout: ModelLayout
   readonly #spec: ModelSpec
   readonly #tensors: DenseTensors
   readonly #rankerTables: readonly TableBatch[]
   readonly #towerTable: TableBatch
+  readonly #tables: readonly TableBatch[]
   readonly #positiveHeads: readonly number[]
 
-  /** Await denseCompute() first. Throws config-invalid where spec and feature set do not fit. */
-  constructor(options: LearnerOptions) {
-    const { spec } = options
-    const layout = modelLayout(spec, options.featureSet)
-    const dense = initialDense(spec, layout)
+  /** Await denseCompute() first. */
+  constructor({ spec, layout, dense, initial }: LearnerOptions) {
     const towers = spec.towers!
     this.#spec = spec
-    this.layout = layout
-    const denseOptimizerOf = (name: string) => (name.startsWith('tower.') ? towers : spec.ranker!).optimizer
-    this.shard = new ParameterShard({ ...options, dense, denseOptimizerOf })
+    this.#layout = layout
     this.frequencies = new VideoFrequencies(towers.frequency)
-    this.#tensors = new DenseTensors(this.shard.dense, dense)
+    this.#tensors = new DenseTensors(dense, initial)
     const { query, entry } = layout.ranker
     const names = new Set([...query.tables, ...entry.tables].map(({ table }) => table))
     this.#rankerTables = [...names].map((name) => new TableBatch(name, query, entry))
     this.#towerTable = new TableBatch(towers.table, layout.towers.query, layout.towers.entry)
+    this.#tables = [...this.#rankerTables, this.#towerTable]
     this.#positiveHeads = towers.positives.map((name) => heads.indexOf(name as Head))
   }
 
-  /** rows x heads with the present weights (no fp16 rounding); nothing changes. */
-  predict(rows: readonly TrainingRow[]): Float32Array {
-    const out = new Float32Array(rows.length * heads.length)
-    for (let from = 0; from < rows.length; from += predictRowsMax) {
-      const part = rows.slice(from, from + predictRowsMax)
-      const inputs = this.#read(part)
-      const logits = inTidy(() => this.#forward(part, inputs).activations.logits.dataSync()) as Float32Array
-      out.set(toPredictions(logits), from * heads.length)
-    }
-    return out
+  /** The rows that these need, table by table: fill in their values, then predict or learn the same rows. A table may be
+   *  there twice, for the ranker and for the towers. */
+  collect(rows: readonly TrainingRow[]): readonly TableBatch[] {
+    for (const table of this.#tables) table.collect(rows)
+    return this.#tables
   }
 
-  /** Learns the batch; returns what was predicted before, rows x heads. */
-  learn(rows: readonly TrainingRow[]): Float32Array {
-    if (rows.length === 0) return new Float32Array(0)
+  /** rows x heads with the values filled in (no fp16 rounding); nothing changes. */
+  predict(rows: readonly TrainingRow[]): Float32Array {
+    const inputs = this.#read(rows)
+    return toPredictions(inTidy(() => this.#forward(rows, inputs).activations.logits.dataSync()) as Float32Array)
+  }
+
+  /** Learns the rows collected last; returns what was predicted before, rows x heads. */
+  learn(rows: readonly TrainingRow[], sink: GradientSink): Float32Array {
     for (const row of rows) if (row.isFirst) this.frequencies.draw(row.videoId)
     const inputs = this.#read(rows)
     const eventTimesMs = Float64Array.from(rows, (row) => row.eventTimeMs)
     return inTidy(() => {
       const forward = this.#forward(rows, inputs)
       const logits = forward.activations.logits.dataSync() as Float32Array
-      this.#learnHeads(rows, forward, logits, eventTimesMs)
-      this.#learnTowers(rows, forward, eventTimesMs)
+      this.#learnHeads(rows, forward, logits, eventTimesMs, sink)
+      this.#learnTowers(rows, forward, eventTimesMs, sink)
       return toPredictions(logits)
     })
   }
@@ -108,10 +104,10 @@ export class Learner {
   #read(rows: readonly TrainingRow[]): Inputs {
     const empty = (layout: InputLayout) => new Float32Array(rows.length * layout.columns)
     const sidesOf = ({ query, entry }: SidePair<InputLayout>) => ({ query: empty(query), entry: empty(entry) })
-    const { ranker: rankerLayout, towers: towersLayout } = this.layout
+    const { ranker: rankerLayout, towers: towersLayout } = this.#layout
     const [ranker, towers] = [sidesOf(rankerLayout), sidesOf(towersLayout)]
-    for (const table of this.#rankerTables) table.read(this.shard, rows, ranker)
-    this.#towerTable.read(this.shard, rows, towers)
+    for (const table of this.#rankerTables) table.pool(rows.length, ranker)
+    this.#towerTable.pool(rows.length, towers)
     for (const side of ['query', 'entry'] as const) {
       const own = rows.map((row) => row[side])
       writeDense(rankerLayout[side], own, ranker[side])
@@ -121,7 +117,7 @@ export class Learner {
   }
 
   #forward(rows: readonly TrainingRow[], inputs: Inputs): Forward {
-    const { layout } = this
+    const layout = this.#layout
     const rowCount = rows.length
     const tower = (side: 'query' | 'entry', weights: TowerWeights) =>
       towerForward(weights, tf.tensor2d(inputs.towers[side], [rowCount, layout.towers[side].columns]))
@@ -143,16 +139,17 @@ export class Learner {
     { weights, activations }: Forward,
     logits: Float32Array,
     eventTimesMs: Float64Array,
+    sink: GradientSink,
   ): void {
     const gradient = new Float32Array(logits.length)
     headLoss(logits, labelsOf(rows), gradient)
     const above = tf.tensor2d(gradient, [rows.length, heads.length])
-    const back = rankerBackward(weights, this.layout.ranker, activations, above)
-    for (const table of this.#rankerTables) table.push(this.shard, rows.length, back, eventTimesMs)
-    for (const [name, gradient] of back.dense) this.shard.pushDense(name, gradient)
+    const back = rankerBackward(weights, this.#layout.ranker, activations, above)
+    for (const table of this.#rankerTables) sink.rows(table.gradients(rows.length, back, eventTimesMs))
+    for (const [name, gradient] of back.dense) sink.dense(name, gradient)
   }
 
-  #learnTowers(rows: readonly TrainingRow[], forward: Forward, eventTimesMs: Float64Array): void {
+  #learnTowers(rows: readonly TrainingRow[], forward: Forward, eventTimesMs: Float64Array, sink: GradientSink): void {
     const weights = Float32Array.from(
       rows,
       (row) => row.weight * (this.#isPositive(row.after) - this.#isPositive(row.before)),
@@ -169,8 +166,8 @@ export class Learner {
     const entryAbove = tf.matMul(tf.transpose(above), query.vectors) as tf.Tensor2D
     const entryBack = towerBackward(forward.towerWeights.entry, 'entry', entry, entryAbove)
     const sides = { query: floats(queryBack.input), entry: floats(entryBack.input) }
-    this.#towerTable.push(this.shard, rows.length, sides, eventTimesMs)
-    for (const [name, tensor] of [...queryBack.dense, ...entryBack.dense]) this.shard.pushDense(name, floats(tensor))
+    sink.rows(this.#towerTable.gradients(rows.length, sides, eventTimesMs))
+    for (const [name, tensor] of [...queryBack.dense, ...entryBack.dense]) sink.dense(name, floats(tensor))
   }
 
   #isPositive(labels: Float32Array): number {

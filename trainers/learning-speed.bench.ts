@@ -1,16 +1,16 @@
 // How long a learning step takes at several batch sizes with the shipped spec and WebAssembly tables. One JSON object.
 import { heads } from '../schemas/labels.ts'
 import { systemRuntime } from '../streams/runtime/system-runtime.ts'
-import { Learner } from './learner.ts'
 import { denseCompute } from './model/compute.ts'
 import { randomRow, seededRandom, wideFeatures } from './model/ranking-speed.bench.ts'
 import { foryouSpec } from './model/shipped-specs.ts'
+import { ShardLearner } from './shard-learner.ts'
 import { wasmTable } from './table/wasm-table.ts'
 import type { TrainingRow } from './training-row.ts'
 
 await denseCompute()
 const random = seededRandom(5)
-const learner = new Learner({ spec: foryouSpec, featureSet: wideFeatures, tableFactory: wasmTable })
+const learner = new ShardLearner({ spec: foryouSpec, featureSet: wideFeatures, tableFactory: wasmTable })
 
 function row(): TrainingRow {
   return {

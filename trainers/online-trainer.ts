@@ -4,13 +4,13 @@ import { decode, encode } from '../schemas/codec.ts'
 import type { AnyRecord, Example, LabelCorrection, Tick } from '../schemas/generated.ts'
 import type { Processor, Recorded, StepOutput } from '../streams/processor/processor.ts'
 import { metricsWindowDefault, ProgressiveMetrics } from './evaluation/progressive-metrics.ts'
-import { Learner, type LearnerOptions } from './learner.ts'
 import { decodeSections, encodeSections, sectionOf } from './model/sections.ts'
 import { DeltaFeed, type DeltaFeedState } from './parameter-server/delta-feed.ts'
 import type { ParameterShard } from './parameter-server/parameter-shard.ts'
+import { ShardLearner, type ShardLearnerOptions } from './shard-learner.ts'
 import { type TrainingRow, trainingRow } from './training-row.ts'
 
-export interface OnlineTrainerOptions extends LearnerOptions {
+export interface OnlineTrainerOptions extends ShardLearnerOptions {
   /** Event time between deltas. */
   readonly syncIntervalMs?: number
   readonly batchRowsMax?: number
@@ -47,7 +47,7 @@ export function onlineTrainer(options: OnlineTrainerOptions): OnlineTrainer {
 class BatchTrainer implements OnlineTrainer {
   readonly name = 'trainer'
   readonly metrics: ProgressiveMetrics
-  readonly #learner: Learner
+  readonly #learner: ShardLearner
   readonly #feed: DeltaFeed
   readonly #options: OnlineTrainerOptions
   readonly #batchRowsMax: number
@@ -56,7 +56,7 @@ class BatchTrainer implements OnlineTrainer {
 
   constructor(options: OnlineTrainerOptions) {
     this.#options = options
-    this.#learner = new Learner(options)
+    this.#learner = new ShardLearner(options)
     this.#feed = new DeltaFeed(this.#learner.shard, options.syncIntervalMs ?? 250)
     this.#batchRowsMax = options.batchRowsMax ?? 512
     this.metrics = new ProgressiveMetrics(options.metricsWindow ?? metricsWindowDefault)
@@ -152,7 +152,7 @@ class BatchTrainer implements OnlineTrainer {
     const [records, rows] = [this.#records, this.#rows]
     this.#records = []
     this.#rows = []
-    const predictions = this.#learner.learn(rows)
+    const { predictions } = this.#learner.learn(rows)
     for (const [rowIndex, row] of rows.entries()) {
       this.#feed.note(records[rowIndex]!)
       if (row.isFirst) this.metrics.add(predictions, row.after, rowIndex)

@@ -1,8 +1,7 @@
-// One table's part in a training batch: the distinct ids of both sides pulled once, pooled into the two inputs, and the
-// inputs' gradients summed back per id and pushed once.
+// One table's part in a training batch, in three steps: the distinct ids of both sides are collected; their values, filled
+// in by whoever has them, are pooled into the two inputs; the inputs' gradients are summed back, one row per id.
 import type { FeatureRow } from '../schemas/layouts/feature-row.ts'
 import type { InputLayout, SlotBlock } from './model/model-layout.ts'
-import type { ParameterShard } from './parameter-server/parameter-shard.ts'
 import { IdBatch } from './table/id-batch.ts'
 import { newestEventTimes, poolMean, unpoolMean } from './table/pooling.ts'
 
@@ -11,9 +10,25 @@ export interface SidePair<T> {
   readonly entry: T
 }
 
+/** Gradient rows of one table, ids distinct: the first `count` of each array. Good until the next batch is collected. */
+export interface RowGradients {
+  readonly table: string
+  readonly dimension: number
+  readonly count: number
+  readonly ids: BigUint64Array
+  /** count x dimension, summed over the batch; no row is zero throughout or holds a number that is none. */
+  readonly values: Float32Array
+  /** Newest event time behind each row. */
+  readonly eventTimesMs: Float64Array
+  /** How often each id is in the batch. */
+  readonly occurrences: Uint32Array
+  /** Rows left out because a number in them is none. */
+  readonly nonFinite: number
+}
+
 export class TableBatch {
-  readonly #table: string
-  readonly #dimension: number
+  readonly table: string
+  readonly dimension: number
   readonly #blocks: SidePair<readonly SlotBlock[]>
   readonly #columns: SidePair<number>
   readonly #slotWidths: Uint32Array
@@ -26,41 +41,62 @@ export class TableBatch {
 
   constructor(table: string, query: InputLayout, entry: InputLayout) {
     const blocksOf = (layout: InputLayout) => layout.tables.find((own) => own.table === table)?.blocks ?? []
-    this.#table = table
-    this.#dimension = query.dimension
+    this.table = table
+    this.dimension = query.dimension
     this.#blocks = { query: blocksOf(query), entry: blocksOf(entry) }
     this.#columns = { query: query.columns, entry: entry.columns }
     this.#slotWidths = Uint32Array.from([...this.#blocks.query, ...this.#blocks.entry], (block) => block.width)
     this.#idsPerRow = this.#slotWidths.reduce((sum, width) => sum + width, 0)
   }
 
-  /** Writes the pooled slots of every row into both inputs. */
-  read(shard: ParameterShard, rows: readonly SidePair<FeatureRow>[], inputs: SidePair<Float32Array>): void {
+  /** Distinct ids of the batch: the first `count`. */
+  get ids(): BigUint64Array {
+    return this.#batch.uniqueIds
+  }
+
+  get count(): number {
+    return this.#batch.uniqueCount
+  }
+
+  /** count x dimension, to be filled between `collect` and `pool`. */
+  get values(): Float32Array {
+    return this.#values
+  }
+
+  collect(rows: readonly SidePair<FeatureRow>[]): void {
     this.#reserve(rows.length)
     for (let rowIndex = 0, position = 0; rowIndex < rows.length; rowIndex++) {
       position = copyIds(rows[rowIndex]!.query.ids, this.#blocks.query, this.#ids, position)
       position = copyIds(rows[rowIndex]!.entry.ids, this.#blocks.entry, this.#ids, position)
     }
-    const batch = this.#batch
-    batch.build(this.#ids, rows.length * this.#idsPerRow)
-    shard.pull(this.#table, batch.uniqueIds, batch.uniqueCount, this.#values)
-    poolMean(batch, this.#values, this.#dimension, this.#slotWidths, rows.length, this.#pooled)
-    this.#exchange(rows.length, inputs, copyOut)
+    this.#batch.build(this.#ids, rows.length * this.#idsPerRow)
   }
 
-  /** Pushes the gradients of the rows read last. Ids whose gradient is zero throughout are left alone. */
-  push(shard: ParameterShard, rowCount: number, gradients: SidePair<Float32Array>, eventTimesMs: Float64Array): void {
+  /** Writes the pooled slots of every row into both inputs. */
+  pool(rowCount: number, inputs: SidePair<Float32Array>): void {
+    poolMean(this.#batch, this.#values, this.dimension, this.#slotWidths, rowCount, this.#pooled)
+    this.#exchange(rowCount, inputs, copyOut)
+  }
+
+  /** The gradients of the rows pooled last; overwrites their values. */
+  gradients(rowCount: number, sides: SidePair<Float32Array>, eventTimesMs: Float64Array): RowGradients {
     const batch = this.#batch
-    this.#exchange(rowCount, gradients, copyIn)
-    unpoolMean(batch, this.#pooled, this.#dimension, this.#slotWidths, rowCount, this.#values)
+    this.#exchange(rowCount, sides, copyIn)
+    unpoolMean(batch, this.#pooled, this.dimension, this.#slotWidths, rowCount, this.#values)
     newestEventTimes(batch, eventTimesMs, this.#idsPerRow, rowCount, this.#eventTimesMs)
-    const ids = batch.uniqueIds.slice(0, batch.uniqueCount)
-    const count = dropZeroRows(ids, this.#values, this.#eventTimesMs, this.#dimension)
-    shard.push(this.#table, ids, count, this.#values, this.#eventTimesMs)
+    const rows = {
+      table: this.table,
+      dimension: this.dimension,
+      ids: batch.uniqueIds.slice(0, batch.uniqueCount),
+      values: this.#values,
+      eventTimesMs: this.#eventTimesMs,
+      occurrences: batch.occurrences.slice(0, batch.uniqueCount),
+    }
+    return { ...rows, ...keepMoving(rows) }
   }
 
   #exchange(rowCount: number, sides: SidePair<Float32Array>, copy: CopyBlock): void {
-    const dimension = this.#dimension
+    const { dimension } = this
     const { query, entry } = this.#blocks
     for (let rowIndex = 0, offset = 0; rowIndex < rowCount; rowIndex++) {
       for (let index = 0; index < query.length; index++, offset += dimension) {
@@ -76,8 +112,8 @@ export class TableBatch {
     const count = rowCount * this.#idsPerRow
     if (count <= this.#ids.length) return
     this.#ids = new BigUint64Array(count)
-    this.#values = new Float32Array(count * this.#dimension)
-    this.#pooled = new Float32Array(rowCount * this.#slotWidths.length * this.#dimension)
+    this.#values = new Float32Array(count * this.dimension)
+    this.#pooled = new Float32Array(rowCount * this.#slotWidths.length * this.dimension)
     this.#eventTimesMs = new Float64Array(count)
   }
 }
@@ -101,25 +137,30 @@ function copyIds(from: BigUint64Array, blocks: readonly SlotBlock[], to: BigUint
   return position
 }
 
-/** Moves the rows with a gradient to the front, in their order; returns how many there are. */
-function dropZeroRows(
-  ids: BigUint64Array,
-  values: Float32Array,
-  eventTimesMs: Float64Array,
-  dimension: number,
-): number {
-  let kept = 0
+/** Moves the rows that change something to the front, in their order. */
+function keepMoving(rows: Omit<RowGradients, 'count' | 'nonFinite'>): { count: number; nonFinite: number } {
+  const { ids, values, eventTimesMs, occurrences, dimension } = rows
+  let count = 0
+  let nonFinite = 0
   for (let rowIndex = 0; rowIndex < ids.length; rowIndex++) {
     const from = rowIndex * dimension
-    let column = 0
-    while (column < dimension && values[from + column] === 0) column++
-    if (column === dimension) continue
-    if (kept !== rowIndex) {
-      ids[kept] = ids[rowIndex]!
-      eventTimesMs[kept] = eventTimesMs[rowIndex]!
-      values.copyWithin(kept * dimension, from, from + dimension)
+    let isZero = true
+    // Zero times a number that is none is none.
+    let taint = 0
+    for (let column = 0; column < dimension; column++) {
+      const value = values[from + column]!
+      if (value !== 0) isZero = false
+      taint += value * 0
     }
-    kept++
+    if (taint !== 0) nonFinite++
+    if (isZero || taint !== 0) continue
+    if (count !== rowIndex) {
+      ids[count] = ids[rowIndex]!
+      eventTimesMs[count] = eventTimesMs[rowIndex]!
+      occurrences[count] = occurrences[rowIndex]!
+      values.copyWithin(count * dimension, from, from + dimension)
+    }
+    count++
   }
-  return kept
+  return { count, nonFinite }
 }

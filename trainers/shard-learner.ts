@@ -1,0 +1,85 @@
+// A learner whose parameters are a shard of this thread: rows are read and gradients applied by function call, batch by
+// batch, so that the next batch sees what the last one taught.
+import { heads } from '../schemas/labels.ts'
+import type { FeatureSet } from '../streams/features/feature-set.ts'
+import { denseOptimizersOf } from './dense-optimizers.ts'
+import { type GradientSink, Learner } from './learner.ts'
+import { initialDense, type TableFactory } from './model/initial-parameters.ts'
+import { type ModelLayout, modelLayout } from './model/model-layout.ts'
+import type { ModelSpec } from './model/model-spec.ts'
+import { ParameterShard } from './parameter-server/parameter-shard.ts'
+import type { TrainingRow } from './training-row.ts'
+import type { VideoFrequencies } from './video-frequencies.ts'
+
+export interface ShardLearnerOptions {
+  readonly spec: ModelSpec
+  readonly featureSet: FeatureSet
+  readonly tableFactory: TableFactory
+  readonly bucket?: number
+  readonly epoch?: number
+  readonly rowsPerDeltaMax?: number
+  readonly syncsPerDense?: number
+}
+
+/** What learning a batch gave. */
+export interface Learned {
+  /** What was predicted before, rows x heads. */
+  readonly predictions: Float32Array
+  /** Gradients of rows and of dense tensors that were no numbers, and left out. */
+  readonly nonFinite: number
+}
+
+/** Rows predicted in one go. */
+const predictRowsMax = 512
+
+export class ShardLearner {
+  readonly layout: ModelLayout
+  readonly shard: ParameterShard
+  readonly #learner: Learner
+
+  /** Await denseCompute() first. Throws config-invalid where spec and feature set do not fit. */
+  constructor(options: ShardLearnerOptions) {
+    const { spec } = options
+    const layout = modelLayout(spec, options.featureSet)
+    const initial = initialDense(spec, layout)
+    this.layout = layout
+    this.shard = new ParameterShard({ ...options, dense: initial, denseOptimizerOf: denseOptimizersOf(spec) })
+    this.#learner = new Learner({ spec, layout, initial, dense: this.shard.dense })
+  }
+
+  get frequencies(): VideoFrequencies {
+    return this.#learner.frequencies
+  }
+
+  /** rows x heads with the present weights (no fp16 rounding); nothing changes. */
+  predict(rows: readonly TrainingRow[]): Float32Array {
+    const out = new Float32Array(rows.length * heads.length)
+    for (let from = 0; from < rows.length; from += predictRowsMax) {
+      const part = rows.slice(from, from + predictRowsMax)
+      this.#pull(part)
+      out.set(this.#learner.predict(part), from * heads.length)
+    }
+    return out
+  }
+
+  learn(rows: readonly TrainingRow[]): Learned {
+    if (rows.length === 0) return { predictions: new Float32Array(0), nonFinite: 0 }
+    this.#pull(rows)
+    let nonFinite = 0
+    const sink: GradientSink = {
+      rows: ({ table, ids, count, values, eventTimesMs, nonFinite: left }) => {
+        nonFinite += left
+        this.shard.push(table, ids, count, values, eventTimesMs)
+      },
+      dense: (name, gradient) => {
+        if (!this.shard.pushDense(name, gradient)) nonFinite++
+      },
+    }
+    const predictions = this.#learner.learn(rows, sink)
+    return { predictions, nonFinite }
+  }
+
+  #pull(rows: readonly TrainingRow[]): void {
+    for (const { table, ids, count, values } of this.#learner.collect(rows)) this.shard.pull(table, ids, count, values)
+  }
+}
