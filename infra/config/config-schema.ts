@@ -51,6 +51,52 @@ export const configSchema = Type.Object(
       },
       closed,
     ),
+    kafka: Type.Object(
+      {
+        /** Copies of each partition; fixed when a topic is created. */
+        replicationFactor: count(1, 15),
+        /** How long a process may be silent before others take over what it owns. */
+        sessionTimeoutMs: milliseconds(1_000, 600_000),
+      },
+      closed,
+    ),
+    /** How processes of one deployment call each other: parameter shards and serving shards answer there. */
+    rpc: Type.Object(
+      {
+        host: text,
+        /** 0: one that is free. Of a process that both serves and owns parameters, serving has it; the other takes a free one. */
+        port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+        /** What other processes call this one by; empty: `rpc.host`. */
+        advertisedHost: Type.String(),
+      },
+      closed,
+    ),
+    /** Where a process without a gateway answers /metrics and /healthz; a gateway answers them itself. */
+    metrics: Type.Object(
+      {
+        host: text,
+        /** 0: one that is free, told when the process is ready. */
+        port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+      },
+      closed,
+    ),
+    blobs: Type.Object(
+      {
+        /** Snapshots and checkpoints, shared by every process of a deployment. Empty: in `dataDir`. */
+        folder: Type.String(),
+      },
+      closed,
+    ),
+    learning: Type.Object(
+      {
+        /** lockstep: one thread learns from one partition. distributed: joiners, counters, trainers and parameter shards are
+         *  processes of their own on Kafka. */
+        mode: Type.Union([Type.Literal('lockstep'), Type.Literal('distributed')]),
+        /** Of the model, the dense one included; counts have one less. Fixed when the topics are created; lockstep has one. */
+        buckets: count(2, 1_024),
+      },
+      closed,
+    ),
     model: Type.Object(
       {
         /** Path of a model spec; empty: the one that comes with the project. */
@@ -78,6 +124,10 @@ export const configSchema = Type.Object(
       {
         /** Worker threads that answer feed requests, each with a view of its own. */
         shards: count(1, 64),
+        /** host:port of the serving processes that a gateway without shards of its own asks. */
+        peers: Type.Array(text),
+        /** shared: serving processes share out the users. all: this one holds every user, so that it can stand in for another. */
+        partitions: Type.Union([Type.Literal('shared'), Type.Literal('all')]),
       },
       closed,
     ),
@@ -110,12 +160,17 @@ export const defaultConfig: Config = {
   gateway: { host: '127.0.0.1', port: 8080, allowedOrigins: [] },
   auth: { mode: 'none', jwt: { algorithm: 'HS256', key: '', issuer: '', audience: '' } },
   log: { driver: 'embedded', brokers: [], partitions: 1 },
+  kafka: { replicationFactor: 1, sessionTimeoutMs: 10_000 },
+  rpc: { host: '127.0.0.1', port: 0, advertisedHost: '' },
+  metrics: { host: '127.0.0.1', port: 0 },
+  blobs: { folder: '' },
+  learning: { mode: 'lockstep', buckets: 5 },
   model: { spec: '', excludedFeatures: [] },
   generationMs: 60_000,
   syncIntervalMs: 250,
   ticks: { activeMs: 250, idleMs: 1_000 },
   checkpointIntervalMs: 120_000,
-  serving: { shards: 1 },
+  serving: { shards: 1, peers: [], partitions: 'shared' },
   limits: {
     servedDeadlineMs: defaultLimits.servedDeadlineMs,
     shardDeadlineMs: defaultLimits.shardDeadlineMs,

@@ -69,7 +69,7 @@ test('unknown names are refused with the nearest known one, wherever they come f
     problemsOf({ file: file('{ "gateway": { "prot": 1 } }') }),
     /gateway\.prot .* did you mean gateway\.port\?/,
   )
-  assert.match(problemsOf({ file: file('{ "port": 1 }') }), /did you mean gateway\.port\?/)
+  assert.match(problemsOf({ file: file('{ "streamsMax": 1 }') }), /did you mean limits\.streamsMax\?/)
   assert.match(problemsOf({ environment: { FRESHET_GATEWAY_PROT: '1' } }), /did you mean FRESHET_GATEWAY_PORT\?/)
   assert.match(problemsOf({ flags: { 'log.drivr': 'kafka' } }), /did you mean log\.driver\?/)
   // Names that every object inherits are unknown too.
@@ -114,6 +114,20 @@ test('jwt needs a key that is long enough, kafka needs brokers, intervals have a
   assert.match(problemsOf({ flags: { 'log.driver': 'kafka' } }), /needs brokers/)
   assert.match(problemsOf({ flags: { 'ticks.activeMs': '5000' } }), /ticks\.activeMs is past/)
   assert.match(problemsOf({ flags: { checkpointIntervalMs: '100' } }), /checkpointIntervalMs is below/)
+})
+
+test('several processes need what several processes share', () => {
+  const kafka = { 'log.driver': 'kafka', 'log.brokers': 'a:1' }
+  assert.match(problemsOf({ flags: { 'learning.mode': 'distributed' } }), /set log\.driver to kafka/)
+  assert.match(problemsOf({ flags: { 'serving.peers': 'a:1' } }), /serving\.peers are other processes/)
+  assert.match(problemsOf({ flags: { 'kafka.replicationFactor': '3' } }), /embedded log keeps one copy/)
+  assert.match(problemsOf({ flags: { ...kafka, 'log.partitions': '4' } }), /or learning\.mode to distributed/)
+  assert.match(problemsOf({ flags: { ...kafka, 'serving.peers': 'a:1,b' } }), /"b" is no address: write host:port/)
+  assert.match(problemsOf({ flags: { ...kafka, 'rpc.host': '0.0.0.0' } }), /set rpc\.advertisedHost/)
+  const flags = { ...kafka, 'learning.mode': 'distributed', 'log.partitions': '4', 'serving.peers': 'a:1, b:2' }
+  const config = resolveConfig({ ...none, flags: { ...flags, 'blobs.folder': 'here' } })
+  assert.deepEqual(config.serving.peers, ['a:1', 'b:2'])
+  assert.equal(config.blobs.folder, resolve('here'))
 })
 
 test('the printed form has every setting and no secret', () => {

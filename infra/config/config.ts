@@ -66,7 +66,12 @@ export function resolveConfig(sources: ConfigSources): Config {
   const checked = config as unknown as Config
   const problems = crossFieldProblems(checked)
   if (problems.length > 0) throw invalid(problems)
-  return deepFreeze({ ...checked, dataDir: resolve(checked.dataDir) })
+  const { folder } = checked.blobs
+  return deepFreeze({
+    ...checked,
+    dataDir: resolve(checked.dataDir),
+    blobs: { folder: folder === '' ? '' : resolve(folder) },
+  })
 }
 
 /** One line per setting, `key = value`, secrets masked: what a process prints when it starts. */
@@ -149,7 +154,7 @@ function choicesOf(key: string): string | null {
 }
 
 function crossFieldProblems(config: Config): string[] {
-  const { auth, gateway, log, ticks } = config
+  const { auth, gateway, ticks } = config
   const problems: string[] = []
   if (auth.mode === 'none' && !isLoopback(gateway.host)) {
     problems.push(
@@ -165,14 +170,44 @@ function crossFieldProblems(config: Config): string[] {
   ) {
     problems.push(`auth.jwt.key is shorter than ${jwtSecretBytesMin} bytes: take a longer secret`)
   }
-  if (log.driver === 'kafka' && log.brokers.length === 0) {
-    problems.push('log.driver kafka needs brokers: set log.brokers, e.g. ["127.0.0.1:9092"]')
-  }
+  problems.push(...deploymentProblems(config))
   if (ticks.activeMs > ticks.idleMs) {
     problems.push('ticks.activeMs is past ticks.idleMs: an active partition ticks at least as often as an idle one')
   }
   if (config.checkpointIntervalMs < config.syncIntervalMs) {
     problems.push('checkpointIntervalMs is below syncIntervalMs: a checkpoint covers at least one sync')
+  }
+  return problems
+}
+
+/** What would keep several processes from working as one. */
+function deploymentProblems({ log, kafka, learning, rpc, serving }: Config): string[] {
+  const problems: string[] = []
+  if (log.driver === 'kafka' && log.brokers.length === 0) {
+    problems.push('log.driver kafka needs brokers: set log.brokers, e.g. ["127.0.0.1:9092"]')
+  }
+  if (log.driver === 'embedded' && learning.mode === 'distributed') {
+    problems.push('learning.mode distributed needs a log that several processes reach: set log.driver to kafka')
+  }
+  if (log.partitions > 1 && learning.mode === 'lockstep') {
+    problems.push(
+      `log.partitions is ${log.partitions}, but in lockstep one trainer folds one partition: set log.partitions to 1, or learning.mode to distributed`,
+    )
+  }
+  if (log.driver === 'embedded' && kafka.replicationFactor > 1) {
+    problems.push('kafka.replicationFactor is for log.driver kafka: the embedded log keeps one copy')
+  }
+  if (log.driver === 'embedded' && serving.peers.length > 0) {
+    problems.push('serving.peers are other processes, which the embedded log has none of: set log.driver to kafka')
+  }
+  for (const peer of serving.peers) {
+    if (!/^.+:\d{1,5}$/.test(peer))
+      problems.push(`serving.peers: ${JSON.stringify(peer)} is no address: write host:port`)
+  }
+  if ((rpc.host === '0.0.0.0' || rpc.host === '::') && rpc.advertisedHost === '') {
+    problems.push(
+      `rpc.host ${rpc.host} is nowhere to call: set rpc.advertisedHost to what others reach this machine by`,
+    )
   }
   return problems
 }
