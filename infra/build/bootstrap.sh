@@ -14,9 +14,28 @@ need_npm() {
   exit 1
 }
 
+# Two commands started at once must not install over each other: the second waits for the first, and takes over where the
+# first was killed. A folder is made by one of them only.
+install_lock=.bootstrap-lock
+has_lock=
+take_lock() {
+  [ -z "$has_lock" ] || return 0
+  while ! mkdir "$install_lock" 2>/dev/null; do
+    holder=$(cat "$install_lock/pid" 2>/dev/null || true)
+    if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null; then rm -rf "$install_lock"; else sleep 0.2; fi
+  done
+  echo $$ >"$install_lock/pid"
+  has_lock=yes
+  trap 'rm -rf "$install_lock"' EXIT INT TERM
+}
+
 # The stamp names the version, so that a newer pin replaces an older Node.
 node_stamp=.tooling/node-version
-if [ ! -x "$node_bin/node" ] || [ "$(cat "$node_stamp" 2>/dev/null || true)" != "$node_version" ]; then
+needs_node() {
+  [ ! -x "$node_bin/node" ] || [ "$(cat "$node_stamp" 2>/dev/null || true)" != "$node_version" ]
+}
+if needs_node; then take_lock; fi
+if needs_node; then
   need_npm
   mkdir -p .tooling
   if [ "$("$node_bin/node" --version 2>/dev/null || true)" != "v$node_version" ]; then
@@ -36,7 +55,9 @@ export PATH
 
 # A copy of the lockfile beside what it installed: content decides, not times, so switching branches costs nothing.
 lock_stamp=node_modules/.installed-lock.json
-if ! cmp -s package-lock.json "$lock_stamp"; then
+needs_packages() { ! cmp -s package-lock.json "$lock_stamp"; }
+if needs_packages; then take_lock; fi
+if needs_packages; then
   need_npm
   echo "installing the locked packages" >&2
   npm ci --no-fund --no-audit --loglevel=error >&2
@@ -44,11 +65,12 @@ if ! cmp -s package-lock.json "$lock_stamp"; then
 fi
 
 kernel_stamp=.build/kernels-built
-stale=
-[ -f "$kernel_stamp" ] || stale=yes
-[ -n "$stale" ] || stale=$(find streams trainers serving infra/build/kernels.ts -newer "$kernel_stamp" \
-  \( -path '*/kernel/*.ts' -o -name kernels.ts \) -print 2>/dev/null | head -n 1)
-if [ -n "$stale" ]; then
+needs_kernels() {
+  [ ! -f "$kernel_stamp" ] || [ -n "$(find streams trainers serving infra/build/kernels.ts -newer "$kernel_stamp" \
+    \( -path '*/kernel/*.ts' -o -name kernels.ts \) -print 2>/dev/null | head -n 1)" ]
+}
+if needs_kernels; then take_lock; fi
+if needs_kernels; then
   echo "building the WebAssembly kernels" >&2
   npm run --silent build >&2
   mkdir -p .build

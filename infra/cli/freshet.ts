@@ -90,6 +90,7 @@ command('simulate', 'a population with known tastes, against a running engine')
   .option('--seconds <n>', 'how long', '60')
   .option('--events-per-second <n>', 'rate to aim at', '450')
   .option('--seed <n>', 'seed of the population', '1')
+  .option('--replay-pages', 'show pages that were served before again: a load that costs no ranking', false)
   .action(runs(() => import('./commands/simulate.ts')))
 
 command('bench', 'measurements beside a reference; without a name, the list')
