@@ -52,9 +52,21 @@ test('passes, failures inside suites and skips with their reason are counted onc
 test('a file that cannot be loaded, or that never ends, is a failure', () => {
   assert.equal(countsOf({ 'broken.mjs': `throw new Error('planted')` }).failed, 1)
   assert.equal(countsOf({ 'missing-import.mjs': `import './nowhere.mjs'` }).failed, 1)
+  const leaving = `test('good', () => void setInterval(() => {}, 50))`
+  assert.ok(countsOf({ 'leaving.mjs': leaving }, 500).failed > 0)
   assert.ok(
     countsOf({ 'endless.mjs': `test('never', () => new Promise((_) => setInterval(() => {}, 50)))` }, 1_500).failed > 0,
   )
+})
+
+test('no result is lost: neither of many at once nor of a test that is declared late', () => {
+  const quick = `for (let i = 0; i < 3000; i++) test('quick ' + i + ' ' + 'x'.repeat(200), () => {})`
+  const late = `
+    test('early', () => {})
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    test('late', () => {})`
+  const counts = countsOf({ 'many-quick.mjs': quick, 'late.mjs': late })
+  assert.deepEqual([counts.passed, counts.failed], [3_002, 0])
 })
 
 test('good means that something ran, nothing failed, and in CI nothing was skipped', () => {

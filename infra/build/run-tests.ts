@@ -33,12 +33,14 @@ export async function runTests(files: readonly string[], options: TestOptions): 
   const skipped: string[] = []
   const startedMs = performance.now()
   if (files.length > 0) {
+    const deadline = new URL(`./test-deadline.ts?timeMsMax=${options.fileTimeoutMs}`, import.meta.url)
     const events = run({
       files: files.map((path) => resolve(projectRoot, path)),
       concurrency: options.concurrency,
       timeout: options.fileTimeoutMs,
-      // A test past its time is a failure, and must not keep its process alive by what it left open.
-      execArgv: ['--test-force-exit'],
+      // Not --test-force-exit: it ends a file when the tests known so far have ended, with results still on their way and
+      // tests behind an await not declared yet.
+      execArgv: ['--import', deadline.href],
       cwd: projectRoot,
     })
     events.on('test:pass', (event) => {
