@@ -95,12 +95,13 @@ describe('online trainer', () => {
     const followed = replica(sampleSpec, wasmTable)
     for (const delta of deltas) assert.equal(followed.apply(delta), 'applied')
     const loaded = replica(sampleSpec, wasmTable)
-    loaded.load(snapshot!)
+    loaded.load(0, snapshot!)
     assert.ok(loaded.version > 0)
     const start = loaded.version
     for (const delta of deltas) assert.equal(loaded.apply(delta), delta.version <= start ? 'stale' : 'applied')
     assert.equal(loaded.version, followed.version)
-    for (const [name, table] of followed.tables) assert.deepEqual(loaded.tables.get(name)!.dump(), table.dump(), name)
+    for (const [name, table] of followed.tablesOf(0))
+      assert.deepEqual(loaded.tablesOf(0).get(name)!.dump(), table.dump(), name)
     assert.deepEqual(new Map(loaded.dense), new Map(followed.dense))
   })
 

@@ -165,11 +165,11 @@ test('a view fed from the newest snapshot and the deltas after it holds the rows
   assert.deepEqual(feeder.counts, { errors: 0, newestError: null, gaps: 0, snapshotsLoaded: 2 })
   for (const followed of [model, counts]) {
     const owner = replica(followed === model ? spec : countsSpec, wasmTable)
-    owner.load(publishedByModel.get(followed.model)!)
+    owner.load(0, publishedByModel.get(followed.model)!)
     assert.equal(followed.version, owner.version)
-    for (const [name, table] of owner.tables) {
+    for (const [name, table] of owner.tablesOf(0)) {
       assert.ok(table.rows > 0, `${name} holds rows`)
-      assert.deepEqual(followed.tables.get(name)!.dump(), table.dump(), `${followed.model}.${name}`)
+      assert.deepEqual(followed.tablesOf(0).get(name)!.dump(), table.dump(), `${followed.model}.${name}`)
     }
   }
 })

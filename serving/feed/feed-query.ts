@@ -28,6 +28,8 @@ export interface FeedQuery {
   readonly view: View
   readonly params: Params
   readonly user: UserView
+  /** Bucket that holds the user's rows. */
+  readonly userBucket: number
   readonly session: FeedSession
   /** Event time of the page. */
   readonly nowMs: number
@@ -53,6 +55,7 @@ export function feedQuery(request: FeedRequest, view: View, session: FeedSession
     view,
     params: view.params,
     user: view.userOf(request.userId),
+    userBucket: view.userBucketOf(request.userId),
     session,
     nowMs: request.receivedTimeMs,
     context: {

@@ -10,20 +10,16 @@ import type { Catalog, PublishedEntry } from './catalog.ts'
 import { CountRowCache } from './count-row-cache.ts'
 import type { ViewLimits } from './view-limits.ts'
 
-/** Reads rows of the tables of the counts model; zeros where there is no row or no table. */
+/** Reads rows of the tables of the counts model, all of them item-side; zeros where there is no row. */
 export function countReader(counts: Parameters): CountReader {
   const id = new BigUint64Array(1)
   const eventTimeMs = new Float64Array(1)
   return {
     read(name, row, out) {
-      const table = counts.tables.get(name)
-      if (table === undefined) {
-        out.fill(0)
-        return 0
-      }
+      const rows = counts.rows(name, 0)
       id[0] = row
-      table.pull(id, 1, out)
-      table.eventTimes(id, 1, eventTimeMs)
+      rows.pull(id, 1, out)
+      rows.eventTimes(id, 1, eventTimeMs)
       return eventTimeMs[0]!
     },
   }

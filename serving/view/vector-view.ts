@@ -9,7 +9,7 @@ import type { Catalog } from './catalog.ts'
 /** The query tower of one generation. */
 export interface QueryEncoder {
   readonly dimension: number
-  encodeQuery(query: FeatureRow): Float32Array
+  encodeQuery(query: FeatureRow, userBucket: number): Float32Array
   /** Gives back what it holds; called when another generation has taken over. */
   dispose?(): void
 }

@@ -1,13 +1,15 @@
 // Feeds a view from the log: snapshots first, then everything else, each partition in its order, all in turns between
 // requests. Ready when it has reached the ends it saw at its start; training is followed but never waited for.
 import { decode } from '../../schemas/codec.ts'
+import type { Delta } from '../../schemas/generated.ts'
 import * as topics from '../../schemas/topics.ts'
 import type { GroupMember, Log, LogRecord, Offset, TopicPartition } from '../../streams/log/log.ts'
 import { offsetOf, partitionOf } from '../../streams/log/log.ts'
+import type { Recorded } from '../../streams/processor/processor.ts'
 import { FreshetError } from '../../streams/runtime/errors.ts'
 import type { Runtime } from '../../streams/runtime/runtime.ts'
 import type { BlobStore } from '../../streams/stores/blob-store.ts'
-import { ModelSnapshots } from './model-snapshots.ts'
+import { ModelSnapshots } from '../../trainers/model/model-snapshots.ts'
 import { followPartition, type PartitionFollower } from './partition-follower.ts'
 import type { View } from './view.ts'
 
@@ -64,7 +66,7 @@ class LogViewFeeder implements ViewFeeder {
     this.options = options
     this.snapshots = new ModelSnapshots({
       blobs: options.blobs,
-      load: (model, bytes) => options.view.load(model, bytes),
+      load: (model, bucket, bytes) => options.view.load(model, bucket, bytes),
       onError: (error) => this.noteError(error),
     })
     this.starting = this.start()
@@ -89,13 +91,19 @@ class LogViewFeeder implements ViewFeeder {
 
   private async start(): Promise<void> {
     const { view } = this.options
-    const models = [view.model.model, view.counts.model]
-    await this.caughtUp(models.map(topics.snapshotsOf))
-    for (const model of models) await this.snapshots.loadNewest(model)
+    const models = [view.model, view.counts].map(({ model, bucketing }) => ({ model, buckets: bucketing.buckets }))
+    await this.caughtUp(models.map(({ model }) => topics.snapshotsOf(model)))
+    for (const { model, buckets } of models) {
+      // One after the other: whole snapshots are large.
+      for (let bucket = 0; bucket < buckets; bucket++) await this.snapshots.loadNewest(model, bucket)
+    }
     this.counts.snapshotsLoaded = this.snapshots.loads
     // The catalog first: what users did is folded with what the videos are.
     await this.caughtUp([topics.policies, topics.videos])
-    const trained = this.caughtUp([...models.map(topics.deltasOf), topics.vectorsOf(view.model.model)])
+    const trained = this.caughtUp([
+      ...models.map(({ model }) => topics.deltasOf(model)),
+      topics.vectorsOf(view.model.model),
+    ])
     await Promise.all([trained, this.followUsers()])
     this.isReady = !this.stopping.signal.aborted
     view.measuresFreshness = this.isReady
@@ -178,7 +186,7 @@ class LogViewFeeder implements ViewFeeder {
     const next = view.nextOf(position.topic, position.partition)
     if (next > 0) return offsetOf(next)
     const model = [view.model.model, view.counts.model].find((name) => topics.deltasOf(name) === position.topic)
-    const snapshotMs = model === undefined ? null : this.snapshots.newestTimestampMs(model)
+    const snapshotMs = model === undefined ? null : this.snapshots.newestTimestampMs(model, position.partition)
     const { earliest } = await log.bounds(position)
     return snapshotMs === null ? earliest : log.offsetAt(position, snapshotMs - snapshotMarginMs)
   }
@@ -196,14 +204,15 @@ class LogViewFeeder implements ViewFeeder {
     if (view.apply(recorded) === 'gap') return this.bridge(record, recorded, signal)
   }
 
-  /** Holds the partition of a delta that does not fit until a snapshot reaches it. Feeds go on with what they have. */
-  private async bridge(record: LogRecord, recorded: Parameters<View['apply']>[0], signal: AbortSignal): Promise<void> {
+  /** Holds the partition of a delta that does not fit until a snapshot of its bucket reaches it. Feeds and the other
+   *  buckets go on. */
+  private async bridge(record: LogRecord, recorded: Recorded, signal: AbortSignal): Promise<void> {
     const { view } = this.options
     this.counts.gaps++
     this.followers.get(nameOf(record))?.release()
-    const model = recorded.record.type === 'Delta' ? recorded.record.model : ''
+    const { model, bucket } = recorded.record as Delta
     do {
-      await this.snapshots.loadNext(model, signal)
+      await this.snapshots.loadNext(model, bucket, signal)
       this.counts.snapshotsLoaded = this.snapshots.loads
     } while (!signal.aborted && view.apply(recorded) === 'gap')
   }

@@ -4,8 +4,10 @@ import type { AnyRecord, Delta, FeedServed, UsersRecord, VideosRecord } from '..
 import type { FeatureSet } from '../../streams/features/feature-set.ts'
 import { foldUserFacts } from '../../streams/features/user-facts.ts'
 import { foldVideoFacts } from '../../streams/features/video-facts.ts'
+import { partitionForKey } from '../../streams/log/murmur2.ts'
 import type { Recorded } from '../../streams/processor/processor.ts'
 import type { Clock } from '../../streams/runtime/runtime.ts'
+import { userBucketOf } from '../../trainers/model/buckets.ts'
 import type { Replica } from '../../trainers/model/model.ts'
 import type { Params } from '../feed/params.ts'
 import { exactIndex } from '../retrieval/exact-index.ts'
@@ -28,6 +30,8 @@ export interface ViewOptions {
   /** The model that ranks, and the running counts. */
   readonly model: Replica
   readonly counts: Replica
+  /** Partitions of the users' topics; one by default. */
+  readonly userPartitions?: number
   /** Dimension of the item vectors. */
   readonly vectorDimension: number
   readonly encoderOf: VectorViewOptions['encoderOf']
@@ -59,6 +63,7 @@ export class View {
   readonly badRecords = new BadRecords()
   private readonly limits: ViewLimits
   private readonly clock: Clock
+  private readonly userPartitions: number
   readonly users: UserBook
   private readonly nextByPlace = new Map<string, number>()
   private readonly waiters = new StampWaiters()
@@ -66,6 +71,7 @@ export class View {
   constructor(options: ViewOptions) {
     this.limits = { ...defaultViewLimits, ...options.limits }
     this.clock = options.clock
+    this.userPartitions = options.userPartitions ?? 1
     this.users = new UserBook(this.limits)
     this.features = options.features
     this.model = options.model
@@ -112,6 +118,11 @@ export class View {
     return this.users.userOf(userId)
   }
 
+  /** Bucket of the model that holds the user's rows. */
+  userBucketOf(userId: string): number {
+    return userBucketOf(partitionForKey(userId, this.userPartitions), this.model.bucketing)
+  }
+
   /** Folds one record. Records before the stamp are stale. Never throws for what a record holds. */
   apply(input: Recorded): ViewOutcome {
     const place = `${input.topic}/${input.partition}`
@@ -134,10 +145,11 @@ export class View {
     this.advance(place, offset + 1)
   }
 
-  /** Replaces the parameters of one of the two models by a snapshot of their owner. Throws RangeError on a misfit. */
-  load(model: string, snapshot: Uint8Array): void {
-    this.replicaOf(model).load(snapshot)
-    if (model === this.counts.model) this.countView.reloaded()
+  /** Replaces one bucket of one of the two models by a snapshot of its owner, unless that is older than what is there.
+   *  Throws RangeError on a misfit. */
+  load(model: string, bucket: number, snapshot: Uint8Array): void {
+    const taken = this.replicaOf(model).load(bucket, snapshot)
+    if (taken && model === this.counts.model) this.countView.reloaded()
   }
 
   /** A page just served, ahead of the log: the next request must not repeat it. */

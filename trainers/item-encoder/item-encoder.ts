@@ -117,7 +117,7 @@ class GenerationEncoder implements ItemEncoder {
   }
 
   loadSnapshot(snapshot: Uint8Array): void {
-    this.#replica.load(snapshot)
+    this.#replica.load(0, snapshot)
     this.needsSnapshot = false
     this.#startedTimeMs = Number.MIN_SAFE_INTEGER
   }

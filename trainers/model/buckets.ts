@@ -2,7 +2,7 @@
 // rows are spread by id, user-side rows follow the user's partition, dense tensors have the last bucket to themselves.
 
 import { assert } from '../../streams/runtime/errors.ts'
-import type { ModelTableSpec } from './model-spec.ts'
+import type { ModelSpec, ModelTableSpec } from './model-spec.ts'
 
 export interface Bucketing {
   /** Partitions of the model's topics. */
@@ -20,6 +20,11 @@ export function bucketing(buckets: number, hasDense: boolean): Bucketing {
   return buckets === 1
     ? { buckets, rowBuckets: 1, denseBucket: 0 }
     : { buckets, rowBuckets: buckets - 1, denseBucket: buckets - 1 }
+}
+
+/** As `bucketing`, for a model: one with ranker and towers has dense tensors. */
+export function bucketingOf({ ranker, towers }: ModelSpec, buckets: number): Bucketing {
+  return bucketing(buckets, ranker !== null && towers !== null)
 }
 
 /** Bucket of the user-side rows of a user partition. */

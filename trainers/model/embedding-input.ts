@@ -3,7 +3,7 @@
 
 import type { FeatureRow } from '../../schemas/layouts/feature-row.ts'
 import { assert } from '../../streams/runtime/errors.ts'
-import type { Table } from '../table/table.ts'
+import type { Parameters } from './model.ts'
 import type { InputLayout, TableBlocks } from './model-layout.ts'
 
 /** Dense values beyond this say nothing more and would swamp the first layer. */
@@ -11,21 +11,22 @@ export const denseMagnitudeMax = 16
 
 export interface EmbeddingInput {
   readonly layout: InputLayout
-  /** Writes rows.length x layout.columns into `out`; columns the caller fills are left alone. */
-  read(rows: readonly FeatureRow[], out: Float32Array): void
+  /** Writes rows.length x layout.columns into `out`; columns the caller fills are left alone. The rows are one user's. */
+  read(rows: readonly FeatureRow[], out: Float32Array, userBucket: number): void
 }
 
-export function embeddingInput(layout: InputLayout, tables: ReadonlyMap<string, Table>): EmbeddingInput {
+/** An unknown table is a programmer's error. */
+export function embeddingInput(layout: InputLayout, parameters: Parameters): EmbeddingInput {
   const pools = layout.tables.map((blocks) => {
-    const table = tables.get(blocks.table)
-    assert(table, `table ${blocks.table} exists`)
-    return new TablePool(table, blocks, layout.columns)
+    // A table that is missing should be found here, not with the first page.
+    parameters.rows(blocks.table, 0)
+    return new TablePool(parameters, blocks, layout.columns)
   })
   return {
     layout,
-    read(rows, out) {
+    read(rows, out, userBucket) {
       assert(out.length >= rows.length * layout.columns, 'the input matrix has room for its rows')
-      for (const pool of pools) pool.read(rows, out)
+      for (const pool of pools) pool.read(rows, out, userBucket)
       writeDense(layout, rows, out)
     },
   }
@@ -45,28 +46,28 @@ export function writeDense(layout: InputLayout, rows: readonly FeatureRow[], out
 }
 
 class TablePool {
-  readonly #table: Table
+  readonly #parameters: Parameters
   readonly #blocks: TableBlocks
   readonly #columns: number
   #ids = new BigUint64Array(0)
   #counts = new Uint16Array(0)
   #values = new Float32Array(0)
 
-  constructor(table: Table, blocks: TableBlocks, columns: number) {
-    this.#table = table
+  constructor(parameters: Parameters, blocks: TableBlocks, columns: number) {
+    this.#parameters = parameters
     this.#blocks = blocks
     this.#columns = columns
   }
 
-  read(rows: readonly FeatureRow[], out: Float32Array): void {
-    const { blocks, idsPerRow, dimension } = this.#blocks
+  read(rows: readonly FeatureRow[], out: Float32Array, userBucket: number): void {
+    const { table, blocks, idsPerRow, dimension } = this.#blocks
     if (this.#ids.length < rows.length * idsPerRow) {
       this.#ids = new BigUint64Array(rows.length * idsPerRow)
       this.#counts = new Uint16Array(rows.length * blocks.length)
       this.#values = new Float32Array(rows.length * idsPerRow * dimension)
     }
     const found = gather(this.#blocks, rows, this.#ids, this.#counts)
-    this.#table.pull(this.#ids, found, this.#values)
+    this.#parameters.rows(table, userBucket).pull(this.#ids, found, this.#values)
     pool(this.#blocks, rows.length, this.#counts, this.#values, this.#columns, out)
   }
 }

@@ -22,21 +22,21 @@ export interface ScorerOptions {
 export function scorer({ spec, featureSet, parameters }: ScorerOptions): Scorer {
   const layout = modelLayout(spec, featureSet)
   const tensors = new DenseTensors(parameters.dense, initialDense(spec, layout))
-  const queryInput = embeddingInput(layout.ranker.query, parameters.tables)
-  const entryInput = embeddingInput(layout.ranker.entry, parameters.tables)
+  const queryInput = embeddingInput(layout.ranker.query, parameters)
+  const entryInput = embeddingInput(layout.ranker.entry, parameters)
   const query = new Float32Array(layout.ranker.query.columns)
   const { columns } = layout.ranker.entry
   const layers = spec.ranker!.hidden.length
   let entry = new Float32Array(0)
   return {
     headNames: heads,
-    score(queryRow, entryRows, similarities) {
+    score(queryRow, entryRows, similarities, userBucket = 0) {
       assert(similarities.length >= entryRows.length, 'every candidate has a similarity')
       const rowCount = entryRows.length
       if (rowCount === 0) return new Float32Array(0)
       if (entry.length < rowCount * columns) entry = new Float32Array(rowCount * columns)
-      queryInput.read([queryRow], query)
-      entryInput.read(entryRows, entry)
+      queryInput.read([queryRow], query, userBucket)
+      entryInput.read(entryRows, entry, userBucket)
       for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
         entry[rowIndex * columns + layout.ranker.similarityColumn] = similarities[rowIndex]!
       }

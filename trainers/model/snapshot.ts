@@ -16,6 +16,8 @@ export interface SnapshotFacts {
   readonly version: number
   /** Sync intervals passed. */
   readonly syncs: number
+  /** Rollbacks behind this state; 0 where a snapshot does not say. */
+  readonly lineage?: number
 }
 
 export interface Snapshot {

@@ -32,12 +32,12 @@ export interface DisposableTowerEncoder extends TowerEncoder {
 export function towerEncoder({ spec, featureSet, parameters, frozen }: TowerEncoderOptions): DisposableTowerEncoder {
   const layout = modelLayout(spec, featureSet)
   const tensors = new DenseTensors(frozen ?? parameters.dense, initialDense(spec, layout))
-  const queryInput = embeddingInput(layout.towers.query, parameters.tables)
-  const entryInput = embeddingInput(layout.towers.entry, parameters.tables)
+  const queryInput = embeddingInput(layout.towers.query, parameters)
+  const entryInput = embeddingInput(layout.towers.entry, parameters)
   return {
     dimension: spec.towers!.dimension,
-    encodeQuery: (query) => encode(tensors, 'query', queryInput, [query]),
-    encodeEntries: (entries) => encode(tensors, 'entry', entryInput, entries),
+    encodeQuery: (query, userBucket = 0) => encode(tensors, 'query', queryInput, [query], userBucket),
+    encodeEntries: (entries, userBucket = 0) => encode(tensors, 'entry', entryInput, entries, userBucket),
     dispose: () => tensors.dispose(),
   }
 }
@@ -47,11 +47,12 @@ function encode(
   side: TowerSide,
   input: EmbeddingInput,
   rows: readonly FeatureRow[],
+  userBucket: number,
 ): Float32Array {
   if (rows.length === 0) return new Float32Array(0)
   const { columns } = input.layout
   const matrix = new Float32Array(rows.length * columns)
-  input.read(rows, matrix)
+  input.read(rows, matrix, userBucket)
   return inTidy(() => {
     const tensor = tf.tensor2d(matrix, [rows.length, columns])
     return towerForward(towerWeights(tensors, side), tensor).vectors.dataSync() as Float32Array

@@ -57,7 +57,8 @@ describe('counter', () => {
       assert.equal(topic, 'deltas.counts')
       assert.equal(views.apply(record as Delta), 'applied')
     }
-    for (const [name, table] of views.tables) assert.deepEqual(table.dump(), shard.shard.tables.get(name)!.dump(), name)
+    for (const [name, table] of views.tablesOf(0))
+      assert.deepEqual(table.dump(), shard.shard.tables.get(name)!.dump(), name)
   })
 
   test('continues byte for byte from a dump at any record', () => {

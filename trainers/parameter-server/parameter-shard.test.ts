@@ -70,8 +70,9 @@ describe('parameter shard', () => {
           sync()
         }
         while (sync());
-        loaded.load(shard.dump())
-        for (const [name, table] of followed.tables) assert.deepEqual(loaded.tables.get(name)!.dump(), table.dump())
+        loaded.load(0, shard.dump())
+        for (const [name, table] of followed.tablesOf(0))
+          assert.deepEqual(loaded.tablesOf(0).get(name)!.dump(), table.dump())
         assert.equal(loaded.version, followed.version)
       }),
       { numRuns: 40 },
@@ -105,6 +106,6 @@ describe('parameter shard', () => {
     const other = new ParameterShard({ spec: { ...sampleSpec, seed: 99 }, tableFactory: mapTable })
     assert.throws(() => newShard().load(other.dump()), RangeError)
     assert.throws(() => newShard().load(new Uint8Array(40)), RangeError)
-    assert.throws(() => replica(sampleSpec, mapTable).load(other.dump()), RangeError)
+    assert.throws(() => replica(sampleSpec, mapTable).load(0, other.dump()), RangeError)
   })
 })

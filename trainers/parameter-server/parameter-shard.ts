@@ -7,9 +7,9 @@ import { encodeFloats } from '../../schemas/layouts/floats.ts'
 import { assert } from '../../streams/runtime/errors.ts'
 import { roundToHalf } from '../model/half.ts'
 import { type TableFactory, tablesOf } from '../model/initial-parameters.ts'
-import type { DenseParameter, Parameters } from '../model/model.ts'
+import type { DenseParameter, Parameters, RowReader } from '../model/model.ts'
 import type { ModelSpec } from '../model/model-spec.ts'
-import { travelsHalf } from '../model/replica.ts'
+import { travelsHalf } from '../model/serving-tables.ts'
 import { decodeSnapshot, encodeSnapshot, specFingerprint } from '../model/snapshot.ts'
 import type { PushResult, Table } from '../table/table.ts'
 import { ChangeLog } from './change-log.ts'
@@ -76,6 +76,11 @@ export class ParameterShard implements Parameters {
   /** Version of the newest delta taken; 0 before the first. */
   get version(): number {
     return this.#version
+  }
+
+  /** Rows of this bucket. */
+  rows(table: string): RowReader {
+    return this.#table(table)
   }
 
   pull(table: string, ids: BigUint64Array, count: number, out: Float32Array): void {

@@ -7,6 +7,6 @@ export const vectorQueryHydrator: QueryHydrator<FeedQuery> = {
   name: 'query-vector',
   enabled: ({ view, features }) => view.vectors.encoder !== null && features !== null,
   hydrateQuery(query) {
-    query.vector = query.view.vectors.encoder!.encodeQuery(query.features!)
+    query.vector = query.view.vectors.encoder!.encodeQuery(query.features!, query.userBucket)
   },
 }

@@ -14,7 +14,7 @@ export function rankingScorer(scorer: Scorer): ScorerStage<FeedQuery, FeedCandid
       if (ranked.length === 0) return
       const similarities = Float32Array.from(ranked, (candidate) => candidate.similarity)
       const rows = ranked.map((candidate) => candidate.features!)
-      const predictions = scorer.score(query.features!, rows, similarities)
+      const predictions = scorer.score(query.features!, rows, similarities, query.userBucket)
       const weights = headWeights(scorer.headNames, query.params.ranking)
       const width = scorer.headNames.length
       ranked.forEach((candidate, index) => {

@@ -1,0 +1,33 @@
+// What of an owner's table a follower keeps: values and event times. No optimizer's state, and nothing that would let rows
+// come late or leave by themselves.
+
+import type { TableSpec } from '../table/table.ts'
+import { emptyTableDump, readTableDump } from '../table/table-dump.ts'
+import { roundToHalf } from './half.ts'
+import type { ModelTableSpec } from './model-spec.ts'
+
+/** Whether the table's rows travel as fp16: weights do, counts do not. */
+export function travelsHalf({ optimizer }: { readonly optimizer: { readonly kind: string } }): boolean {
+  return optimizer.kind === 'adagrad' || optimizer.kind === 'sgd'
+}
+
+/** The same rows and initial values. */
+export function servingSpec(table: ModelTableSpec): TableSpec {
+  const { name, dimension, optimizer, initialScale, seed, rowsMax } = table
+  const kept = travelsHalf(table) ? { kind: 'sum' as const } : optimizer
+  return { name, dimension, optimizer: kept, initialScale, seed, rowsMax }
+}
+
+/** An owner's dump as a dump of the follower's table. Throws RangeError on a dump that does not fit. */
+export function servingDump(owner: ModelTableSpec, bytes: Uint8Array): Uint8Array {
+  const { ids, eventTimesMs, rows, columns } = readTableDump(owner, bytes)
+  const dump = emptyTableDump(servingSpec(owner), ids.length)
+  dump.ids.set(ids)
+  dump.eventTimesMs.set(eventTimesMs)
+  for (let rowIndex = 0; rowIndex < ids.length; rowIndex++) {
+    const start = rowIndex * columns
+    dump.rows.set(rows.subarray(start, start + owner.dimension), rowIndex * owner.dimension)
+  }
+  if (travelsHalf(owner)) roundToHalf(dump.rows)
+  return dump.bytes
+}
