@@ -18,6 +18,35 @@ const optimizerSchema = Type.Union([
     },
     closed,
   ),
+  Type.Object(
+    {
+      kind: Type.Literal('rowwise-adagrad'),
+      learningRate: positive,
+      initialAccumulator: Type.Number({ minimum: 0 }),
+      epsilon: Type.Number({ minimum: 0 }),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('adam'),
+      learningRate: positive,
+      beta1: Type.Number({ minimum: 0, exclusiveMaximum: 1 }),
+      beta2: Type.Number({ minimum: 0, exclusiveMaximum: 1 }),
+      epsilon: positive,
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('ftrl'),
+      alpha: positive,
+      beta: positive,
+      l1: Type.Number({ minimum: 0 }),
+      l2: Type.Number({ minimum: 0 }),
+    },
+    closed,
+  ),
   Type.Object({ kind: Type.Literal('sgd'), learningRate: positive }, closed),
   Type.Object({ kind: Type.Literal('sum') }, closed),
   Type.Object({ kind: Type.Literal('decayed-sum'), halfLifeMs: positive }, closed),
@@ -33,6 +62,21 @@ const tableSchema = Type.Object(
     initialScale: Type.Number({ minimum: 0 }),
     seed: Type.Integer({ minimum: 0 }),
     rowsMax: Type.Integer({ minimum: 1 }),
+    /** An id gets its row with this many occurrences; so many ids without a row are remembered. Null: at once. */
+    admission: Type.Optional(
+      Type.Union([
+        Type.Object(
+          {
+            occurrences: Type.Integer({ minimum: 1, maximum: 65_535 }),
+            counters: Type.Integer({ minimum: 1, maximum: 2 ** 28 }),
+          },
+          closed,
+        ),
+        Type.Null(),
+      ]),
+    ),
+    /** Rows without a push for so long, in event time, are removed. Null: never. */
+    expiresAfterMs: Type.Optional(Type.Union([Type.Number({ minimum: 0 }), Type.Null()])),
   },
   closed,
 )

@@ -1,73 +1,62 @@
 // What a table's spec must satisfy, and the numbers every implementation derives from it in the same way.
 
 import { assert } from '../../streams/runtime/errors.ts'
-import type { TableSpec } from './table.ts'
+import { adagrad } from './optimizers/adagrad.ts'
+import { adam } from './optimizers/adam.ts'
+import { decayedSum } from './optimizers/decayed-sum.ts'
+import { ftrl } from './optimizers/ftrl.ts'
+import type { Optimizer } from './optimizers/optimizer.ts'
+import { rowwiseAdagrad } from './optimizers/rowwise-adagrad.ts'
+import { sgd } from './optimizers/sgd.ts'
+import { sum } from './optimizers/sum.ts'
+import type { OptimizerSpec, TableSpec } from './table.ts'
 
 /** Largest gradient that is applied, 2^63: below it no square, product or sum of an update can overflow a float32. */
 export const gradientLimit = 2 ** 63
 export const dimensionMax = 256
-/** Row numbers are 32-bit, and the last one means none. */
+/** Row numbers are 32-bit, one more than them too. */
 export const rowsMaxLimit = 2 ** 32 - 2
-const learningRateMax = 1e6
+const occurrencesMax = 65_535
+const countersMax = 2 ** 28
 
-export const optimizerNumbers = { adagrad: 0, sgd: 1, sum: 2, 'decayed-sum': 3 } as const
-
-/** The optimizer in numbers; those it does not use are 0 (half-life: 1). */
-export interface OptimizerNumbers {
-  readonly kind: number
-  /** Float32 columns of optimizer state beside the values. */
-  readonly stateColumns: number
-  readonly learningRate: number
-  readonly initialState: number
-  readonly epsilon: number
-  readonly halfLifeMs: number
+const optimizers: { readonly [Kind in OptimizerSpec['kind']]: Optimizer<Extract<OptimizerSpec, { kind: Kind }>> } = {
+  adagrad,
+  sgd,
+  sum,
+  'decayed-sum': decayedSum,
+  'rowwise-adagrad': rowwiseAdagrad,
+  adam,
+  ftrl,
 }
 
-/** Rounded to float32 where the kernel computes in float32. */
-export function optimizerNumbersOf({ dimension, optimizer }: TableSpec): OptimizerNumbers {
-  const none = { stateColumns: 0, learningRate: 0, initialState: 0, epsilon: 0, halfLifeMs: 1 }
-  const kind = optimizerNumbers[optimizer.kind]
-  switch (optimizer.kind) {
-    case 'adagrad':
-      return {
-        ...none,
-        kind,
-        stateColumns: dimension,
-        learningRate: Math.fround(optimizer.learningRate),
-        initialState: Math.fround(optimizer.initialAccumulator),
-        epsilon: Math.fround(optimizer.epsilon),
-      }
-    case 'sgd':
-      return { ...none, kind, learningRate: Math.fround(optimizer.learningRate) }
-    case 'sum':
-      return { ...none, kind }
-    case 'decayed-sum':
-      return { ...none, kind, halfLifeMs: optimizer.halfLifeMs }
-  }
+export const optimizerKinds = Object.keys(optimizers) as OptimizerSpec['kind'][]
+
+export function optimizerOf({ optimizer }: Pick<TableSpec, 'optimizer'>): Optimizer {
+  return optimizers[optimizer.kind] as Optimizer
+}
+
+/** Values and optimizer state of a row, in float32 columns. */
+export function rowColumnsOf(spec: TableSpec): number {
+  return spec.dimension + optimizerOf(spec).stateColumns(spec.dimension)
 }
 
 /** A spec that fails is a programmer's error. */
 export function assertTableSpec(spec: TableSpec): void {
-  const { name, dimension, optimizer, initialScale, seed, rowsMax } = spec
+  const { name, dimension, optimizer, initialScale, seed, rowsMax, admission, expiresAfterMs } = spec
   assert(isWhole(dimension, 1, dimensionMax), `table ${name}: dimension ${dimension} is not 1 to ${dimensionMax}`)
   assert(isWhole(rowsMax, 1, rowsMaxLimit), `table ${name}: rowsMax ${rowsMax} is not 1 to ${rowsMaxLimit}`)
   assert(isWhole(seed, 0, 2 ** 32 - 1), `table ${name}: seed ${seed} is not an unsigned 32-bit number`)
-  assert(isBetween(initialScale, 0, gradientLimit), `table ${name}: initialScale ${initialScale} is not 0 or more`)
-  if (optimizer.kind === 'adagrad' || optimizer.kind === 'sgd') {
-    const fits = isBetween(optimizer.learningRate, 0, learningRateMax)
-    assert(fits, `table ${name}: learningRate ${optimizer.learningRate} is not 0 to ${learningRateMax}`)
+  const scaleMax = optimizer.kind === 'ftrl' ? 1e6 : gradientLimit
+  assert(isBetween(initialScale, 0, scaleMax), `table ${name}: initialScale ${initialScale} is not 0 to ${scaleMax}`)
+  const problem = optimizerOf(spec).problem(optimizer)
+  assert(problem === null, `table ${name}: ${problem}`)
+  if (admission) {
+    const { occurrences, counters } = admission
+    const fits = isWhole(occurrences, 1, occurrencesMax) && isWhole(counters, 1, countersMax)
+    assert(fits, `table ${name}: admission after ${occurrences} (1 to ${occurrencesMax}), ${counters} counters`)
   }
-  if (optimizer.kind === 'adagrad') {
-    const { initialAccumulator, epsilon } = optimizer
-    const fits = isBetween(initialAccumulator, 0, gradientLimit) && isBetween(epsilon, 0, gradientLimit)
-    assert(fits, `table ${name}: initialAccumulator and epsilon must be 0 or more`)
-    assert(Math.fround(initialAccumulator) + Math.fround(epsilon) > 0, `table ${name}: AdaGrad would divide 0 by 0`)
-  }
-  if (optimizer.kind === 'decayed-sum') {
-    assert(
-      isBetween(optimizer.halfLifeMs, 1e-3, 1e15),
-      `table ${name}: halfLifeMs ${optimizer.halfLifeMs} is not above 0`,
-    )
+  if (typeof expiresAfterMs === 'number') {
+    assert(isBetween(expiresAfterMs, 0, 1e15), `table ${name}: expiresAfterMs ${expiresAfterMs} is not 0 or more`)
   }
 }
 

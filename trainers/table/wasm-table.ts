@@ -1,10 +1,11 @@
 // The table in WebAssembly memory, one memory per table: equal to the Map table byte for byte, with room for up to 4 GiB.
 
 import { assert } from '../../streams/runtime/errors.ts'
+import { hashesOf, idsOfHashes } from './id-hash.ts'
 import { tableKernelModule } from './kernel-module.ts'
 import type { PushResult, Table, TableSpec } from './table.ts'
-import { emptyTableDump, readTableDump } from './table-dump.ts'
-import { assertTableSpec, optimizerNumbersOf } from './table-spec.ts'
+import { dumpByteLength, emptyTableDump, readTableDump } from './table-dump.ts'
+import { assertTableSpec, optimizerOf, rowColumnsOf } from './table-spec.ts'
 
 /** Rows per kernel call, and ids per chunk that the kernel lists at once. */
 const batchMax = 256
@@ -63,7 +64,11 @@ class WasmTable implements Table {
 
   constructor(spec: TableSpec, module: WebAssembly.Module) {
     this.spec = spec
-    const { kind, stateColumns, learningRate, initialState, epsilon, halfLifeMs } = optimizerNumbersOf(spec)
+    const kind = optimizerOf(spec).number
+    assert(kind < 4, `table ${spec.name}: its optimizer has no kernel`)
+    const stateColumns = rowColumnsOf(spec) - spec.dimension
+    const [first = 0, initialState = 0, epsilon = 0] = optimizerOf(spec).parameters(spec.optimizer, spec.dimension)
+    const [learningRate, halfLifeMs] = kind === 3 ? [0, first] : [first, 1]
     this.#kernel = new WebAssembly.Instance(module, {}).exports as unknown as TableKernel
     this.#rowColumns = spec.dimension + stateColumns
     const { dimension, rowsMax, seed, initialScale } = spec
@@ -117,7 +122,7 @@ class WasmTable implements Table {
       refused += this.#kernel.refusedRows()
       this.#freshViews()
     }
-    return { updated, refused }
+    return { updated, refused, nonFinite: refused, badTime: 0, noMemory: 0, unadmitted: 0, evicted: 0 }
   }
 
   set(ids: BigUint64Array, count: number, values: Float32Array, eventTimesMs: Float64Array): PushResult {
@@ -129,7 +134,7 @@ class WasmTable implements Table {
       refused += this.#kernel.refusedRows()
       this.#freshViews()
     }
-    return { updated, refused }
+    return { updated, refused, nonFinite: refused, badTime: 0, noMemory: 0, unadmitted: 0, evicted: 0 }
   }
 
   remove(ids: BigUint64Array, count: number): void {
@@ -144,10 +149,28 @@ class WasmTable implements Table {
     return this.#collect(this.#kernel.touchedRows() >>> 0, true)
   }
 
+  readonly sliceCount = 1
+
+  expire(): number {
+    return 0
+  }
+
+  drainRemoved(): BigUint64Array {
+    return new BigUint64Array(0)
+  }
+
+  get dumpByteLength(): number {
+    return dumpByteLength(this.spec, this.rows)
+  }
+
+  dumpParts(): Iterable<Uint8Array> {
+    return [this.dump()]
+  }
+
   dump(): Uint8Array {
     const dump = emptyTableDump(this.spec, this.rows)
     const columns = this.#rowColumns
-    dump.ids.set(this.#collect(this.rows, false))
+    dump.ids.set(idsOfHashes(hashesOf(this.#collect(this.rows, false)).sort()))
     for (let start = 0; start < dump.ids.length; start += batchMax) {
       const size = Math.min(batchMax, dump.ids.length - start)
       this.#ids.set(dump.ids.subarray(start, start + size))
