@@ -52,6 +52,7 @@ export function encodeDensePullResponse({ mark, newer }: DensePullResponse): Uin
 /** Values are views of `bytes` where these are 8-byte aligned, else of one copy. */
 export function decodeDensePullResponse(bytes: Uint8Array): DensePullResponse {
   const { facts, sectionByName } = sectionsOf(bytes)
+  if (typeof facts !== 'object' || facts === null) refuse('facts', 'missing')
   const { version, mark, shapes } = facts
   if (!isOffset(mark)) refuse('mark', `${JSON.stringify(mark)} is no offset`)
   if (version === null) return { mark, newer: null }
@@ -64,6 +65,7 @@ export function decodeDensePullResponse(bytes: Uint8Array): DensePullResponse {
     const section = sectionByName.get(name)
     const elements = shape.reduce((product, size) => product * size, 1)
     if (section?.byteLength !== elements * 4) return refuse(name, `${section?.byteLength} bytes for shape ${shape}`)
+    if (section.byteOffset % 4 !== 0) return refuse(name, 'not aligned')
     dense.set(name, { name, shape, values: new Float32Array(section.buffer, section.byteOffset, elements) })
   }
   return { mark, newer: { version, dense } }
