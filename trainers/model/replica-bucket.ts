@@ -64,9 +64,9 @@ export class ReplicaBucket {
 
   load(bytes: Uint8Array): boolean {
     const snapshot = decodeSnapshot(this.#spec, bytes, [...this.tables.keys()])
-    const { bucket, version, epoch, lineage = 0 } = snapshot.facts
+    const { bucket, version, lineage = 0 } = snapshot.facts
     if (bucket !== this.#bucket) throw new RangeError(`snapshot of bucket ${bucket} for bucket ${this.#bucket}`)
-    const isOlder = epoch < this.#epoch || version < this.#version
+    const isOlder = version < this.#version
     if (lineage < this.#lineage || (lineage === this.#lineage && isOlder)) return false
     const dumps = [...this.tables.keys()].map((name) => {
       const owner = this.#spec.tables.find((table) => table.name === name)!
@@ -110,7 +110,8 @@ export class ReplicaBucket {
       }
     }
     this.#version = facts.version
-    this.#epoch = facts.epoch
+    // Only a replica's own dump says: an owner's state is the same whoever owns it.
+    if (facts.epoch !== undefined) this.#epoch = facts.epoch
     this.#lineage = facts.lineage ?? 0
   }
 

@@ -2,6 +2,8 @@
 // format, u32 header length, u32 zero, a JSON header (facts; name and length of each section), then the sections, each at
 // a multiple of 8. Equal facts and sections give equal bytes.
 
+import { assert } from '../../streams/runtime/errors.ts'
+
 const magic = 0x43535246
 const format = 1
 const headerStart = 16
@@ -13,22 +15,56 @@ export interface Sections {
   readonly sectionByName: ReadonlyMap<string, Uint8Array>
 }
 
+/** Bytes that are made part by part, of a length known before the first. May itself be a section. */
+export interface ByteStream {
+  readonly byteLength: number
+  /** Together `byteLength` bytes; each good until the next is taken. */
+  parts(): Iterable<Uint8Array>
+}
+
+export type Section = ArrayBufferView | ByteStream
+
 /** `facts` must be plain JSON; its keys keep the order they are given in. */
-export function encodeSections(facts: Facts, sections: ReadonlyMap<string, ArrayBufferView>): Uint8Array {
-  const parts = [...sections].map(([name, view]) => ({ name, bytes: bytesOf(view) }))
-  const text = JSON.stringify({ facts, sections: parts.map(({ name, bytes }) => [name, bytes.byteLength]) })
-  const header = new TextEncoder().encode(text)
+export function encodeSections(facts: Facts, sections: ReadonlyMap<string, Section>): Uint8Array {
+  return joined(streamSections(facts, sections))
+}
+
+/** The bytes of encodeSections, made while they are taken: nothing behind the sections may change meanwhile. */
+export function streamSections(facts: Facts, sections: ReadonlyMap<string, Section>): ByteStream {
+  const lengths = [...sections].map(([name, { byteLength }]) => [name, byteLength] as const)
+  const header = new TextEncoder().encode(JSON.stringify({ facts, sections: lengths }))
   const start = aligned(headerStart + header.byteLength)
-  const out = new Uint8Array(parts.reduce((end, { bytes }) => aligned(end + bytes.byteLength), start))
-  const view = new DataView(out.buffer)
-  view.setUint32(0, magic, true)
-  view.setUint32(4, format, true)
-  view.setUint32(8, header.byteLength, true)
-  out.set(header, headerStart)
-  let byteOffset = start
-  for (const { bytes } of parts) {
-    out.set(bytes, byteOffset)
-    byteOffset = aligned(byteOffset + bytes.byteLength)
+  return {
+    byteLength: lengths.reduce((end, [, byteLength]) => aligned(end + byteLength), start),
+    *parts() {
+      const head = new Uint8Array(start)
+      const view = new DataView(head.buffer)
+      view.setUint32(0, magic, true)
+      view.setUint32(4, format, true)
+      view.setUint32(8, header.byteLength, true)
+      head.set(header, headerStart)
+      yield head
+      for (const [name, section] of sections) {
+        let left = section.byteLength
+        for (const part of partsOf(section)) {
+          left -= part.byteLength
+          yield part
+        }
+        assert(left === 0, `section ${name} gave ${section.byteLength - left} bytes of ${section.byteLength}`)
+        const padding = aligned(section.byteLength) - section.byteLength
+        if (padding > 0) yield new Uint8Array(padding)
+      }
+    },
+  }
+}
+
+/** All parts in one buffer. */
+export function joined(stream: ByteStream): Uint8Array {
+  const out = new Uint8Array(stream.byteLength)
+  let byteOffset = 0
+  for (const part of stream.parts()) {
+    out.set(part, byteOffset)
+    byteOffset += part.byteLength
   }
   return out
 }
@@ -76,8 +112,9 @@ function parse(bytes: Uint8Array): Header {
   }
 }
 
-function bytesOf(view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+function partsOf(section: Section): Iterable<Uint8Array> {
+  if (!ArrayBuffer.isView(section)) return section.parts()
+  return [new Uint8Array(section.buffer, section.byteOffset, section.byteLength)]
 }
 
 function aligned(byteOffset: number): number {

@@ -4,14 +4,23 @@ import { checksum } from '../../schemas/ids.ts'
 import { decodeFloats } from '../../schemas/layouts/floats.ts'
 import type { DenseParameter } from './model.ts'
 import type { ModelSpec } from './model-spec.ts'
-import { decodeSections, encodeSections, type Sections, sectionOf } from './sections.ts'
+import {
+  type ByteStream,
+  decodeSections,
+  joined,
+  type Section,
+  type Sections,
+  sectionOf,
+  streamSections,
+} from './sections.ts'
 
 export interface SnapshotFacts {
   readonly model: string
   /** Fingerprint of the spec. */
   readonly spec: string
   readonly bucket: number
-  readonly epoch: number
+  /** Only in dumps of replicas: states that are equal are equal whoever owns them. An owner's is in SnapshotTaken. */
+  readonly epoch?: number
   /** Version of the newest delta taken. */
   readonly version: number
   /** Sync intervals passed. */
@@ -34,14 +43,28 @@ export function specFingerprint(spec: ModelSpec): string {
   return checksum(new TextEncoder().encode(JSON.stringify(spec)))
 }
 
-export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
-  const sections = new Map<string, ArrayBufferView>()
+/** What a snapshot is written from: large parts may be made while they are written. */
+export interface SnapshotSource {
+  readonly facts: SnapshotFacts
+  readonly dumpByTable: ReadonlyMap<string, Section>
+  readonly dense: ReadonlyMap<string, DenseParameter>
+  readonly accumulators: ReadonlyMap<string, Float32Array>
+  readonly state: ReadonlyMap<string, Section>
+}
+
+export function encodeSnapshot(snapshot: SnapshotSource): Uint8Array {
+  return joined(streamSnapshot(snapshot))
+}
+
+/** The bytes of encodeSnapshot, made while they are taken. */
+export function streamSnapshot(snapshot: SnapshotSource): ByteStream {
+  const sections = new Map<string, Section>()
   for (const [name, dump] of snapshot.dumpByTable) sections.set(`table/${name}`, dump)
   for (const [name, { values }] of snapshot.dense) sections.set(`dense/${name}`, values)
   for (const [name, values] of snapshot.accumulators) sections.set(`accumulator/${name}`, values)
   for (const [name, bytes] of snapshot.state) sections.set(`state/${name}`, bytes)
   const shapes = [...snapshot.dense.values()].map(({ name, shape }) => [name, shape])
-  return encodeSections({ ...snapshot.facts, shapes }, sections)
+  return streamSections({ ...snapshot.facts, shapes }, sections)
 }
 
 /** Throws RangeError on a snapshot of another spec, a damaged one or one without the tables asked for (by default all of

@@ -1,10 +1,15 @@
 // Which rows of a table changed since they were last sent, and how much: the order in which a bounded delta sends them.
+// What it holds is a sum per id, however often it was compacted: equal changes give equal bytes and equal orders.
 import { IdBatch } from '../table/id-batch.ts'
+
+const capacityAtFirst = 1_024
+/** More entries are compacted to one per id before room is made for more. */
+const entriesBeforeCompaction = 65_536
 
 /** One entry per row and push; `move` is the length of the gradient, infinite for a row that was new. */
 export class ChangeLog {
-  #ids = new BigUint64Array(1_024)
-  #moves = new Float32Array(1_024)
+  #ids = new BigUint64Array(capacityAtFirst)
+  #moves = new Float32Array(capacityAtFirst)
   #count = 0
   readonly #batch = new IdBatch()
 
@@ -12,32 +17,38 @@ export class ChangeLog {
     return this.#count === 0
   }
 
-  /** `existed`: 1 where the id had a row before the push. */
-  append(ids: BigUint64Array, count: number, gradients: Float32Array, dimension: number, existed: Uint8Array): void {
-    this.#reserve(this.#count + count)
-    this.#ids.set(ids.subarray(0, count), this.#count)
-    writeMoves(gradients, dimension, existed, count, this.#moves, this.#count)
-    this.#count += count
+  /** `existed`: 1 where the id had a row before the push. Rows that `hasRow`, where it is given, marks with 0 are left out. */
+  append(
+    ids: BigUint64Array,
+    count: number,
+    gradients: Float32Array,
+    dimension: number,
+    existed: Uint8Array,
+    hasRow?: Uint8Array,
+  ): void {
+    this.#reserve(count)
+    for (let index = 0; index < count; index++) {
+      if (hasRow?.[index] === 0) continue
+      this.#ids[this.#count] = ids[index]!
+      this.#moves[this.#count++] = existed[index] === 1 ? lengthOf(gradients, index * dimension, dimension) : Infinity
+    }
   }
 
   /** At most `limit` distinct ids: ascending when all fit, else the new and the farthest moved, the rest stay here. */
   take(limit: number): BigUint64Array {
-    const batch = this.#batch
-    batch.build(this.#ids, this.#count)
-    const { uniqueCount } = batch
-    const moves = new Float32Array(uniqueCount)
-    for (let position = 0; position < this.#count; position++) {
-      const unique = batch.index[position]!
-      if (unique < uniqueCount) moves[unique] = moves[unique]! + this.#moves[position]!
+    this.#compact()
+    const ids = this.#ids.slice(0, this.#count)
+    if (ids.length <= limit) {
+      this.#count = 0
+      return ids.sort()
     }
-    const ids = batch.uniqueIds.slice(0, uniqueCount)
-    this.#count = 0
-    if (uniqueCount <= limit) return ids.sort()
+    const moves = this.#moves.slice(0, this.#count)
     const order = Array.from(ids.keys()).sort((left, right) => {
       const [near, far] = [moves[left]!, moves[right]!]
       if (near !== far) return far > near ? 1 : -1
       return ids[left]! < ids[right]! ? -1 : 1
     })
+    this.#count = 0
     for (const unique of order.slice(limit)) {
       this.#ids[this.#count] = ids[unique]!
       this.#moves[this.#count++] = moves[unique]!
@@ -45,7 +56,9 @@ export class ChangeLog {
     return BigUint64Array.from(order.slice(0, limit), (unique) => ids[unique]!)
   }
 
+  /** Distinct ids in the order in which they came, then their moves. */
   dump(): Uint8Array {
+    this.#compact()
     const out = new Uint8Array(this.#count * 12)
     out.set(new Uint8Array(this.#ids.buffer, 0, this.#count * 8))
     out.set(new Uint8Array(this.#moves.buffer, 0, this.#count * 4), this.#count * 8)
@@ -63,9 +76,27 @@ export class ChangeLog {
     this.#count = count
   }
 
-  #reserve(count: number): void {
-    if (count <= this.#ids.length) return
-    const capacity = 2 ** Math.ceil(Math.log2(count))
+  /** One entry per id, at its first place. */
+  #compact(): void {
+    const batch = this.#batch
+    batch.build(this.#ids, this.#count)
+    const { uniqueCount, index, uniqueIds } = batch
+    const moves = this.#moves.slice(0, this.#count)
+    this.#moves.fill(0, 0, uniqueCount)
+    for (const [position, move] of moves.entries()) {
+      const unique = index[position]!
+      if (unique < uniqueCount) this.#moves[unique] = this.#moves[unique]! + move
+    }
+    this.#ids.set(uniqueIds.subarray(0, uniqueCount))
+    this.#count = uniqueCount
+  }
+
+  /** Room for so many more. At least half of the arrays is free after a compaction, so one comes rarely. */
+  #reserve(more: number): void {
+    if (this.#count + more <= this.#ids.length) return
+    if (this.#count >= entriesBeforeCompaction) this.#compact()
+    if (2 * (this.#count + more) <= this.#ids.length) return
+    const capacity = 2 ** Math.ceil(Math.log2(2 * (this.#count + more)))
     const [ids, moves] = [this.#ids, this.#moves]
     this.#ids = new BigUint64Array(capacity)
     this.#moves = new Float32Array(capacity)
@@ -74,19 +105,9 @@ export class ChangeLog {
   }
 }
 
-function writeMoves(
-  gradients: Float32Array,
-  dimension: number,
-  existed: Uint8Array,
-  count: number,
-  out: Float32Array,
-  start: number,
-): void {
-  for (let rowIndex = 0; rowIndex < count; rowIndex++) {
-    let squares = 0
-    for (let column = rowIndex * dimension; column < (rowIndex + 1) * dimension; column++) {
-      squares += gradients[column]! * gradients[column]!
-    }
-    out[start + rowIndex] = existed[rowIndex] === 1 ? Math.sqrt(squares) : Number.POSITIVE_INFINITY
-  }
+/** 0 for a gradient that is not finite: its row did not move. */
+function lengthOf(gradients: Float32Array, start: number, dimension: number): number {
+  let squares = 0
+  for (let column = start; column < start + dimension; column++) squares += gradients[column]! * gradients[column]!
+  return Number.isFinite(squares) ? Math.sqrt(squares) : 0
 }

@@ -9,8 +9,9 @@ import { roundToHalf } from '../model/half.ts'
 import { type TableFactory, tablesOf } from '../model/initial-parameters.ts'
 import type { DenseParameter, Parameters, RowReader } from '../model/model.ts'
 import type { ModelSpec } from '../model/model-spec.ts'
+import { type ByteStream, joined } from '../model/sections.ts'
 import { travelsHalf } from '../model/serving-tables.ts'
-import { decodeSnapshot, encodeSnapshot, specFingerprint } from '../model/snapshot.ts'
+import { decodeSnapshot, specFingerprint, streamSnapshot } from '../model/snapshot.ts'
 import type { PushResult, Table } from '../table/table.ts'
 import { ChangeLog } from './change-log.ts'
 
@@ -39,8 +40,12 @@ export interface DeltaProgress {
   readonly trainedThrough: Readonly<Record<string, number>>
   readonly eventTimeMs: number
   readonly receivedTimes: readonly ReceivedTimeBin[]
+  /** Rollbacks behind the state; 0 by default. */
+  readonly lineage?: number
 }
 
+/** Rows and tombstones of one table in one delta. */
+export const rowsPerDeltaMaxDefault = 16_384
 /** Keeps the division of a dense step finite. */
 const denseEpsilon = 1e-10
 
@@ -53,7 +58,10 @@ export class ParameterShard implements Parameters {
   readonly #accumulators = new Map<string, Float32Array>()
   readonly #changeLogByTable: ReadonlyMap<string, ChangeLog>
   readonly #denseChanged = new Set<string>()
+  /** Ids that lost their row since they were last sent, ascending; those that have one again are among them until asked. */
+  readonly #removedByTable = new Map<string, BigUint64Array>()
   #existed = new Uint8Array(0)
+  #hasRow = new Uint8Array(0)
   #version = 0
   #syncs = 0
 
@@ -87,19 +95,35 @@ export class ParameterShard implements Parameters {
     this.#table(table).pull(ids, count, out)
   }
 
-  /** As Table.push: distinct ids, one gradient row and one event time each. */
+  /** As Table.push: distinct ids, one gradient row and one event time each, and how often each occurred. */
   push(
     name: string,
     ids: BigUint64Array,
     count: number,
     gradients: Float32Array,
     eventTimesMs: Float64Array,
+    occurrences?: Uint32Array,
   ): PushResult {
     const table = this.#table(name)
-    if (this.#existed.length < count) this.#existed = new Uint8Array(2 * count)
+    if (this.#existed.length < count) {
+      this.#existed = new Uint8Array(2 * count)
+      this.#hasRow = new Uint8Array(2 * count)
+    }
     table.contains(ids, count, this.#existed)
-    this.#changeLogByTable.get(name)!.append(ids, count, gradients, table.spec.dimension, this.#existed)
-    return table.push(ids, count, gradients, eventTimesMs)
+    const result = table.push(ids, count, gradients, eventTimesMs, occurrences)
+    // Ids without a row must not take the place of rows in a bounded delta.
+    const isPartial = result.updated < count
+    if (isPartial) table.contains(ids, count, this.#hasRow)
+    const log = this.#changeLogByTable.get(name)!
+    log.append(ids, count, gradients, table.spec.dimension, this.#existed, isPartial ? this.#hasRow : undefined)
+    return result
+  }
+
+  /** Lets go of rows that the watermark has passed: one slice of each table, slices in turn. Gives how many went. */
+  expire(watermarkMs: number, turn: number): number {
+    let expired = 0
+    for (const table of this.tables.values()) expired += table.expire(watermarkMs, turn % table.sliceCount)
+    return expired
   }
 
   /** One AdaGrad step (Duchi et al. 2011, per element). A gradient with a value that is not finite is refused whole. */
@@ -115,7 +139,7 @@ export class ParameterShard implements Parameters {
   }
 
   /** What changed since the last delta; null where nothing did. Counts as one sync interval either way. */
-  takeDelta({ version, trainedThrough, eventTimeMs, receivedTimes }: DeltaProgress): Delta | null {
+  takeDelta({ version, trainedThrough, eventTimeMs, receivedTimes, lineage = 0 }: DeltaProgress): Delta | null {
     assert(version > this.#version, `version ${version} follows ${this.#version}`)
     const denseDue = this.#syncs % (this.#options.syncsPerDense ?? 4) === 0
     this.#syncs++
@@ -138,34 +162,45 @@ export class ParameterShard implements Parameters {
       receivedTimes,
       tables,
       dense,
-      lineage: 0,
+      lineage,
     }
   }
 
-  /** The whole state; also the snapshot that replicas load. */
-  dump(): Uint8Array {
-    const { bucket = 0, epoch = 0 } = this.#options
+  /** The whole state; also the snapshot that replicas load. Whose it is (the epoch) is not in it. */
+  dump(lineage = 0): Uint8Array {
+    return joined(this.stream(lineage))
+  }
+
+  /** The bytes of `dump`, made while they are taken; nothing may be pushed or taken meanwhile. */
+  stream(lineage = 0): ByteStream {
+    const { bucket = 0 } = this.#options
     const state = new Map([...this.#changeLogByTable].map(([name, log]) => [`changes/${name}`, log.dump()]))
+    for (const name of this.tables.keys()) state.set(`tombstones/${name}`, encodeIds(this.#removed(name)))
     state.set('changes', new TextEncoder().encode(JSON.stringify([...this.#denseChanged].sort())))
-    return encodeSnapshot({
+    return streamSnapshot({
       facts: {
         model: this.model,
         spec: specFingerprint(this.spec),
         bucket,
-        epoch,
         version: this.#version,
         syncs: this.#syncs,
+        lineage,
       },
-      dumpByTable: new Map([...this.tables].map(([name, table]) => [name, table.dump()])),
-      dense: this.#dense,
-      accumulators: this.#accumulators,
+      dumpByTable: new Map([...this.tables].map(([name, table]) => [name, dumpOf(table)])),
+      // Copies, because what is streamed may be stored while the next step changes these in place.
+      dense: new Map([...this.#dense].map(([name, own]) => [name, { ...own, values: own.values.slice() }])),
+      accumulators: new Map([...this.#accumulators].map(([name, values]) => [name, values.slice()])),
       state,
     })
   }
 
-  /** Throws RangeError on a dump of another spec. */
+  /** Throws RangeError on a dump of another spec or bucket. */
   load(bytes: Uint8Array): void {
     const snapshot = decodeSnapshot(this.spec, bytes)
+    const { bucket = 0 } = this.#options
+    if (snapshot.facts.bucket !== bucket) {
+      throw new RangeError(`a dump of bucket ${snapshot.facts.bucket} for bucket ${bucket}`)
+    }
     for (const [name, dump] of snapshot.dumpByTable) this.#table(name).load(dump)
     for (const { name, shape, values } of snapshot.dense.values()) {
       const own = this.#dense.get(name)
@@ -176,7 +211,11 @@ export class ParameterShard implements Parameters {
       this.#dense.set(name, { name, shape, values: values.slice() })
       this.#accumulators.set(name, accumulator.slice())
     }
-    for (const [name, log] of this.#changeLogByTable) log.load(snapshot.state.get(`changes/${name}`)!)
+    for (const [name, log] of this.#changeLogByTable) {
+      log.load(snapshot.state.get(`changes/${name}`)!)
+      drainRemoved(this.#table(name))
+      this.#removedByTable.set(name, decodeIds(snapshot.state.get(`tombstones/${name}`)))
+    }
     this.#denseChanged.clear()
     const changed = JSON.parse(new TextDecoder().decode(snapshot.state.get('changes'))) as string[]
     for (const name of changed) this.#denseChanged.add(name)
@@ -185,11 +224,14 @@ export class ParameterShard implements Parameters {
   }
 
   #tableDelta(name: string): TableDelta | null {
+    const { rowsPerDeltaMax = rowsPerDeltaMaxDefault } = this.#options
     const log = this.#changeLogByTable.get(name)!
-    if (log.isEmpty) return null
     const table = this.#table(name)
-    const ids = presentOf(table, log.take(this.#options.rowsPerDeltaMax ?? 16_384))
-    if (ids.length === 0) return null
+    const ids = log.isEmpty ? new BigUint64Array(0) : presentOf(table, log.take(rowsPerDeltaMax))
+    const removed = this.#removed(name)
+    const tombstones = removed.slice(0, rowsPerDeltaMax)
+    this.#removedByTable.set(name, removed.slice(tombstones.length))
+    if (ids.length + tombstones.length === 0) return null
     const { dimension } = table.spec
     const half = travelsHalf(table.spec)
     const values = new Float32Array(ids.length * dimension)
@@ -198,7 +240,21 @@ export class ParameterShard implements Parameters {
     table.eventTimes(ids, ids.length, eventTimesMs)
     if (half) roundToHalf(values)
     const rows = encodeDeltaRows({ ids, eventTimesMs, values }, half)
-    return { table: name, dimension, half, rows, tombstones: new Uint8Array(0) }
+    return { table: name, dimension, half, rows, tombstones: encodeIds(tombstones) }
+  }
+
+  /** Ids that lost their row and have none now, ascending. */
+  #removed(name: string): BigUint64Array {
+    const table = this.#table(name)
+    const drained = drainRemoved(table)
+    const before = this.#removedByTable.get(name) ?? drained.slice(0, 0)
+    if (before.length + drained.length === 0) return before
+    const all = BigUint64Array.from(new Set([...before, ...drained])).sort()
+    const present = new Uint8Array(all.length)
+    table.contains(all, all.length, present)
+    const removed = all.filter((_, index) => present[index] === 0)
+    this.#removedByTable.set(name, removed)
+    return removed
   }
 
   #denseDelta(): DenseTensor[] {
@@ -226,6 +282,28 @@ function presentOf(table: Table, ids: BigUint64Array): BigUint64Array {
   const present = new Uint8Array(ids.length)
   table.contains(ids, ids.length, present)
   return present.includes(0) ? ids.filter((_, index) => present[index] === 1) : ids
+}
+
+function dumpOf(table: Table): ByteStream {
+  if (!('dumpParts' in table)) return bytesStream((table as Table).dump())
+  return { byteLength: table.dumpByteLength, parts: () => table.dumpParts() }
+}
+
+function bytesStream(bytes: Uint8Array): ByteStream {
+  return { byteLength: bytes.byteLength, parts: () => [bytes] }
+}
+
+function drainRemoved(table: Table): BigUint64Array {
+  return 'drainRemoved' in table ? table.drainRemoved() : new BigUint64Array(0)
+}
+
+function encodeIds(ids: BigUint64Array): Uint8Array {
+  return new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength).slice()
+}
+
+/** A copy; none where the dump is older than tombstones. */
+function decodeIds(bytes: Uint8Array = new Uint8Array(0)): BigUint64Array {
+  return new BigUint64Array(bytes.slice().buffer)
 }
 
 function allFinite(values: Float32Array): boolean {
