@@ -123,14 +123,36 @@ export function plantedRecords(seed: number, exampleCount: number, perTick: numb
   return recorded(records)
 }
 
+/** Examples of one world by partitions of their users, with a Tick in each partition after each `perTick` of them. */
+export function plantedPartitions(
+  seed: number,
+  exampleCount: number,
+  perTick: number,
+  partitions: number,
+): Recorded[][] {
+  const world = new PlantedWorld(seed)
+  const records = Array.from({ length: partitions }, (): AnyRecord[] => [])
+  for (let index = 1; index <= exampleCount; index++) {
+    const example = world.example()
+    records[Number(example.userId.slice(1)) % partitions]!.push(example)
+    if (index % perTick === 0) for (const own of records) own.push(tick(index * 10))
+  }
+  return records.map((own, partition) => recorded(own, 'examples', 0, partition))
+}
+
 export function tick(eventTimeMs: number): Tick {
   return { type: 'Tick', eventTimeMs, receivedTimeMs: eventTimeMs }
 }
 
-export function recorded(records: readonly AnyRecord[], topic = 'examples', firstOffset = 0): Recorded[] {
+export function recorded(
+  records: readonly AnyRecord[],
+  topic = 'examples',
+  firstOffset = 0,
+  partition = 0,
+): Recorded[] {
   return records.map((record, index) => ({
     topic,
-    partition: partitionOf(0),
+    partition: partitionOf(partition),
     offset: offsetOf(firstOffset + index),
     key: null,
     timestampMs: 'receivedTimeMs' in record ? record.receivedTimeMs : 0,
