@@ -9,6 +9,7 @@ import {
   exampleId,
   type RowId,
   rowId,
+  runningChecksum,
   slotSeed,
   timeOrderedId,
   uniformOf,
@@ -113,4 +114,21 @@ test('derived event ids are UUIDs of version 8, drawn ones UUIDv7 that carry the
   assert.match(drawn, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/)
   assert.equal(Number.parseInt(drawn.replaceAll('-', '').slice(0, 12), 16), nowMs)
   assert.notEqual(timeOrderedId(nowMs), drawn)
+})
+
+test('a checksum of parts is the checksum of the whole, wherever it is cut and however often it is looked at', () => {
+  const bytes = Uint8Array.from({ length: 300 }, (_, index) => index * 7)
+  for (const seed of [0n, 5n]) {
+    for (const step of [1, 31, 32, 100, 300]) {
+      const running = runningChecksum(seed)
+      for (let at = 0; at < bytes.length; at += step) {
+        running.update(bytes.subarray(at, at + step))
+        assert.equal(running.digest(), checksum(bytes.subarray(0, at + step), seed))
+      }
+    }
+  }
+  const large = new Uint8Array((1 << 22) + 5).fill(3)
+  const running = runningChecksum()
+  for (const part of [large.subarray(0, 7), large.subarray(7)]) running.update(part)
+  assert.equal(running.digest(), checksum(large))
 })

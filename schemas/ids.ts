@@ -14,7 +14,7 @@ export type RequestId = string
 
 export const absentRowId = 0n as RowId
 
-const { h64, h64Raw } = await xxhash()
+const { h64, h64Raw, create64 } = await xxhash()
 const seedBySlot = new Map<string, bigint>()
 
 /** Seed of a slot: XXH64 of its name. */
@@ -47,9 +47,36 @@ export function crossRowId(slot: string, left: RowId, right: RowId): RowId {
   return (h === 0n ? 1n : h) as RowId
 }
 
+/** The hash copies what it is given into memory of its own, which never shrinks. */
+const hashedBytesMax = 1 << 22
+
 /** XXH64 of bytes as 16 hex digits. */
 export function checksum(bytes: Uint8Array, seed = 0n): string {
-  return h64Raw(bytes, seed).toString(16).padStart(16, '0')
+  if (bytes.byteLength <= hashedBytesMax) return hexOf(h64Raw(bytes, seed))
+  const running = runningChecksum(seed)
+  running.update(bytes)
+  return running.digest()
+}
+
+export interface RunningChecksum {
+  update(bytes: Uint8Array): void
+  /** Of all bytes so far; more may follow. */
+  digest(): string
+}
+
+/** `checksum` of bytes that come in parts, however they are cut. */
+export function runningChecksum(seed = 0n): RunningChecksum {
+  const hash = create64(seed)
+  return {
+    update(bytes) {
+      for (let at = 0; at < bytes.byteLength; at += hashedBytesMax) hash.update(bytes.subarray(at, at + hashedBytesMax))
+    },
+    digest: () => hexOf(hash.digest()),
+  }
+}
+
+function hexOf(hash: bigint): string {
+  return hash.toString(16).padStart(16, '0')
 }
 
 /** Identity of an example: derived, never drawn, so that every replay names it the same. */

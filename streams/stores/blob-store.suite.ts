@@ -1,6 +1,7 @@
 // What every blob store does.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { nextTurn } from '../runtime/next-turn.ts'
 import type { BlobStore } from './blob-store.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -30,6 +31,50 @@ export function describeBlobStore(name: string, makeStore: () => Promise<BlobSto
       given[0] = 0
       ;(await store.get('a'))[1] = 0
       assert.deepEqual(Buffer.from(await store.get('a')), Buffer.from('abc'))
+    })
+
+    it('joins the parts that a blob is put in, however they come', async () => {
+      const store = await makeStore()
+      async function* slowly(texts: readonly string[]): AsyncGenerator<Uint8Array> {
+        for (const text of texts) {
+          await nextTurn()
+          yield bytesOf(text)
+        }
+      }
+      await store.put('a', ['ab', '', 'c'].map(bytesOf))
+      await store.put('b', slowly(['de', 'f', '']))
+      await store.put('none', [])
+      assert.deepEqual(
+        await Promise.all(['a', 'b', 'none'].map(async (name) => Buffer.from(await store.get(name)).toString())),
+        ['abc', 'def', ''],
+      )
+      const texts = Array.from({ length: 5 }, (_, index) => Array.from({ length: index + 2 }, () => String(index)))
+      await Promise.all(texts.map((parts) => store.put('a', slowly(parts))))
+      const won = Buffer.from(await store.get('a')).toString()
+      assert.ok(texts.some((parts) => parts.join('') === won))
+    })
+
+    it('takes the next part only when it is done with the one before', async () => {
+      const store = await makeStore()
+      function* reused(): Generator<Uint8Array> {
+        const part = new Uint8Array(3)
+        for (let round = 1; round <= 3; round++) yield part.fill(round)
+      }
+      await store.put('a', reused())
+      assert.deepEqual([...(await store.get('a'))], [1, 1, 1, 2, 2, 2, 3, 3, 3])
+    })
+
+    it('leaves what was there, or nothing, where the parts end with an error', async () => {
+      const store = await makeStore()
+      function* breaking(): Generator<Uint8Array> {
+        yield bytesOf('half')
+        throw new Error('planted')
+      }
+      await store.put('a', bytesOf('old'))
+      await assert.rejects(store.put('a', breaking()), /planted/)
+      await assert.rejects(store.put('b', breaking()), /planted/)
+      assert.equal(Buffer.from(await store.get('a')).toString(), 'old')
+      assert.deepEqual(await store.list(''), ['a'])
     })
 
     it('rejects a missing blob with blob-missing', async () => {

@@ -19,27 +19,32 @@ describeBlobStore('folder', async () => folderBlobStore(systemDisk, join(folder,
 describeBlobStore('folder on a simulated disk', async () => folderBlobStore(simulatedDisk(), '/blobs'))
 
 describe('folder blob store under crashes', () => {
-  it('holds the old bytes or the new ones, and the new ones once put resolved', async () => {
-    for (let operations = 0; operations < 24; operations++) {
-      const disk = simulatedDisk()
-      const before = folderBlobStore(disk, '/blobs')
-      await before.put('state', Buffer.alloc(9000, 1))
-      disk.crashAfter(operations)
-      const resolved = await before.put('state', Buffer.alloc(20_000, 2)).then(
-        () => true,
-        () => false,
-      )
-      disk.crash()
-      disk.restart(operations)
-      const after = folderBlobStore(disk, '/blobs')
-      const bytes = await after.get('state')
-      const isNew = bytes.length === 20_000 && bytes.every((byte) => byte === 2)
-      const isOld = bytes.length === 9000 && bytes.every((byte) => byte === 1)
-      assert.ok(isNew || (isOld && !resolved), `after ${operations} operations: ${bytes.length} bytes, ${resolved}`)
-      await after.put('state', Buffer.alloc(10, 3))
-      assert.deepEqual(await after.list(''), ['state'])
-    }
-  })
+  const ways: readonly [string, (bytes: Buffer) => Buffer | Buffer[]][] = [
+    ['whole', (bytes) => bytes],
+    ['in parts', (bytes) => [0, 1, 2, 3].map((part) => bytes.subarray(part * 5000, part * 5000 + 5000))],
+  ]
+  for (const [way, partsOf] of ways)
+    it(`put ${way}, holds the old bytes or the new ones, and the new ones once put resolved`, async () => {
+      for (let operations = 0; operations < 32; operations++) {
+        const disk = simulatedDisk()
+        const before = folderBlobStore(disk, '/blobs')
+        await before.put('state', Buffer.alloc(9000, 1))
+        disk.crashAfter(operations)
+        const resolved = await before.put('state', partsOf(Buffer.alloc(20_000, 2))).then(
+          () => true,
+          () => false,
+        )
+        disk.crash()
+        disk.restart(operations)
+        const after = folderBlobStore(disk, '/blobs')
+        const bytes = await after.get('state')
+        const isNew = bytes.length === 20_000 && bytes.every((byte) => byte === 2)
+        const isOld = bytes.length === 9000 && bytes.every((byte) => byte === 1)
+        assert.ok(isNew || (isOld && !resolved), `after ${operations} operations: ${bytes.length} bytes, ${resolved}`)
+        await after.put('state', Buffer.alloc(10, 3))
+        assert.deepEqual(await after.list(''), ['state'])
+      }
+    })
 
   it('clears what its own writer left, and nothing of another that writes at the same time', async () => {
     const disk = simulatedDisk()
@@ -60,6 +65,9 @@ describe('folder blob store under crashes', () => {
     disk.limitBytes(1000)
     await assert.rejects(store.put('state', Buffer.alloc(5000, 2)), { code: 'ENOSPC' })
     assert.equal((await store.get('state')).length, 100)
+    const parts = Array.from({ length: 5 }, () => Buffer.alloc(300, 2))
+    await assert.rejects(store.put('state', parts), { code: 'ENOSPC' })
+    assert.deepEqual(await disk.list('/blobs/writing/only'), [])
     await store.put('state', Buffer.alloc(200, 3))
   })
 })

@@ -4,7 +4,7 @@
 import { type Disk, directoryOf, isMissing } from '../runtime/disk.ts'
 import { readWhole } from '../runtime/write-atomically.ts'
 import { blobNameParts } from './blob-name.ts'
-import type { BlobStore } from './blob-store.ts'
+import { type BlobStore, blobPartsOf } from './blob-store.ts'
 import { blobMissing } from './memory-blob-store.ts'
 
 let putCount = 0
@@ -41,7 +41,9 @@ export function folderBlobStore(disk: Disk, directory: string, writer = 'only'):
       try {
         const file = await disk.open(temporary, 'write')
         try {
-          if (bytes.byteLength > 0) await file.append([bytes])
+          for await (const part of blobPartsOf(bytes)) {
+            if (part.byteLength > 0) await file.append([part])
+          }
           await file.sync()
         } finally {
           await file.close()

@@ -1,14 +1,16 @@
 // Blobs in memory: the reference for tests and simulations. Bytes are copied both ways.
 import { FreshetError } from '../runtime/errors.ts'
 import { blobNameParts } from './blob-name.ts'
-import type { BlobStore } from './blob-store.ts'
+import { type BlobStore, blobPartsOf } from './blob-store.ts'
 
 export function memoryBlobStore(): BlobStore {
   const byName = new Map<string, Uint8Array>()
   return {
     async put(name, bytes) {
       blobNameParts(name)
-      byName.set(name, Uint8Array.from(bytes))
+      const copies: Uint8Array[] = []
+      for await (const part of blobPartsOf(bytes)) copies.push(Uint8Array.from(part))
+      byName.set(name, Buffer.concat(copies))
     },
     async get(name) {
       blobNameParts(name)
