@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { systemRuntime as runtime } from '../runtime/system-runtime.ts'
 import { grpcRpcClient } from './grpc-rpc.ts'
-import { answerOf } from './rpc.suite.ts'
+import { answerOf } from './rpc-suite-fixtures.ts'
 
 interface Peer {
   readonly process: ChildProcess

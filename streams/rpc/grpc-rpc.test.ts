@@ -6,16 +6,20 @@ import { FreshetError } from '../runtime/errors.ts'
 import { systemRuntime } from '../runtime/system-runtime.ts'
 import { grpcRpcClient, grpcRpcServer } from './grpc-rpc.ts'
 import { describeRpc } from './rpc.suite.ts'
+import { describeRpcPeers } from './rpc-peers.suite.ts'
 import { decodeStatus, encodeStatus } from './rpc-status.ts'
+import type { RpcDriver } from './rpc-suite-fixtures.ts'
 
 const runtime = systemRuntime
 
-describeRpc({
+const driver: RpcDriver = {
   name: 'gRPC',
   listen: (options) => grpcRpcServer({ ...options, runtime }),
   connect: (address, messageBytesMax) =>
     grpcRpcClient({ address, runtime, ...(messageBytesMax === undefined ? {} : { messageBytesMax }) }),
-})
+}
+describeRpc(driver)
+describeRpcPeers(driver)
 
 test('closing waits for a call that never ends a bounded time, then tells it', async () => {
   const { promise: arrived, resolve: arrive } = Promise.withResolvers<AbortSignal>()

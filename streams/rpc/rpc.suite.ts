@@ -1,41 +1,16 @@
 // What every driver of the remote-call port does between two ends in one process.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it } from 'node:test'
 import { FreshetError } from '../runtime/errors.ts'
-import type { RpcCall, RpcClient, RpcMethod, RpcServer, RpcServerOptions } from './rpc.ts'
-
-export interface RpcDriver {
-  readonly name: string
-  listen(options: RpcServerOptions): Promise<RpcServer>
-  connect(address: string, messageBytesMax?: number): RpcClient
-}
-
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
-const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-/** Longer than any call of a test takes. */
-const deadlineMs = 20_000
+import type { RpcCall } from './rpc.ts'
+import { bytesOf, deadlineMs, pairOf, type RpcDriver, textOf } from './rpc-suite-fixtures.ts'
 
 export function describeRpc(driver: RpcDriver): void {
-  /** A server of these methods and a client of it, closed after the test. */
-  async function pairOf(
-    t: TestContext,
-    methods: Record<string, RpcMethod>,
-    limits: Partial<RpcServerOptions> = {},
-  ): Promise<{ readonly server: RpcServer; readonly client: RpcClient }> {
-    const server = await driver.listen({ host: '127.0.0.1', port: 0, methods, ...limits })
-    const client = driver.connect(server.address)
-    t.after(async () => {
-      await client.close()
-      await server.close()
-    })
-    return { server, client }
-  }
-
   describe(`remote calls: ${driver.name}`, () => {
     it('carries bytes both ways as they are, also none', async (t) => {
       const seen: number[] = []
-      const { client } = await pairOf(t, {
+      const { client } = await pairOf(driver, t, {
         echo: async (request) => {
           seen.push(request.byteLength)
           return request
@@ -50,7 +25,7 @@ export function describeRpc(driver: RpcDriver): void {
     })
 
     it('takes method names as they are given and tells calls at once apart', async (t) => {
-      const { client } = await pairOf(t, {
+      const { client } = await pairOf(driver, t, {
         'pull.for-you': async (request) => bytesOf(`pull ${textOf(request)}`),
         feed: async (request) => bytesOf(`feed ${textOf(request)}`),
       })
@@ -65,7 +40,7 @@ export function describeRpc(driver: RpcDriver): void {
 
     it('gives the error that the method threw, with code, message and details', async (t) => {
       const details = { bucket: 7, owner: { address: 'h:1' }, text: 'Größe ∞' }
-      const { client } = await pairOf(t, {
+      const { client } = await pairOf(driver, t, {
         moved: async () => {
           throw new FreshetError('bucket-moved', 'Eimer 7 ist fort → frag anderswo', { details })
         },
@@ -110,6 +85,7 @@ export function describeRpc(driver: RpcDriver): void {
     it('refuses calls past the limit as overloaded, and takes others when some have ended', async (t) => {
       const waiting: (() => void)[] = []
       const { client } = await pairOf(
+        driver,
         t,
         { wait: (request) => new Promise((resolve) => waiting.push(() => resolve(request))) },
         { callsInFlightMax: 3 },
@@ -133,6 +109,7 @@ export function describeRpc(driver: RpcDriver): void {
 
     it('refuses messages past the limit, either way, with record-too-large', async (t) => {
       const { server, client } = await pairOf(
+        driver,
         t,
         { grow: async (request) => new Uint8Array(request.byteLength * 2) },
         { messageBytesMax: 1_000 },
@@ -149,7 +126,7 @@ export function describeRpc(driver: RpcDriver): void {
 
     it('ends a call at its deadline, and tells the method', async (t) => {
       const { promise: told, resolve: tell } = Promise.withResolvers<void>()
-      const { client } = await pairOf(t, {
+      const { client } = await pairOf(driver, t, {
         never: (_request, { signal }) =>
           new Promise(() => {
             signal.addEventListener('abort', () => tell())
@@ -164,7 +141,7 @@ export function describeRpc(driver: RpcDriver): void {
     it('ends a call that is given up, and tells the method', async (t) => {
       const calls: RpcCall[] = []
       const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
-      const { client } = await pairOf(t, {
+      const { client } = await pairOf(driver, t, {
         never: (_request, call) => {
           calls.push(call)
           arrive()
@@ -182,86 +159,5 @@ export function describeRpc(driver: RpcDriver): void {
       })
       assert.equal(calls.length, 1)
     })
-
-    it('says at once that nobody listens, long before the deadline', async (t) => {
-      const { server, client } = await pairOf(t, { echo: async (request) => request })
-      await client.call('echo', bytesOf('1'), { deadlineMs })
-      await server.close()
-      // A deadline that would outlive the test's own time.
-      for (let round = 0; round < 5; round++) {
-        await assert.rejects(client.call('echo', bytesOf('2'), { deadlineMs: 3_600_000 }), { code: 'peer-unavailable' })
-      }
-      const stranger = driver.connect(server.address)
-      t.after(() => stranger.close())
-      await assert.rejects(stranger.call('echo', bytesOf('3'), { deadlineMs: 3_600_000 }), { code: 'peer-unavailable' })
-    })
-
-    it('connects again by itself when the peer is back at its address', async (t) => {
-      const { server, client } = await pairOf(t, { echo: async (request) => request })
-      await client.call('echo', bytesOf('1'), { deadlineMs })
-      const port = Number(server.address.split(':').at(-1))
-      await server.close()
-      await assert.rejects(client.call('echo', bytesOf('2'), { deadlineMs }), { code: 'peer-unavailable' })
-      const second = await driver.listen({ host: '127.0.0.1', port, methods: { echo: async () => bytesOf('back') } })
-      t.after(() => second.close())
-      assert.equal(second.address, server.address)
-      assert.equal(await answerOf(client, 'echo'), 'back')
-    })
-
-    it('lets calls under way finish when the server closes, and takes no others', async (t) => {
-      const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
-      const { promise: released, resolve: release } = Promise.withResolvers<void>()
-      const { server, client } = await pairOf(t, {
-        slow: async (request) => {
-          arrive()
-          await released
-          return request
-        },
-      })
-      const call = client.call('slow', bytesOf('kept'), { deadlineMs })
-      await arrived
-      const closed = server.close()
-      await assert.rejects(client.call('slow', bytesOf('late'), { deadlineMs }), { code: 'peer-unavailable' })
-      release()
-      assert.equal(textOf(await call), 'kept')
-      await closed
-      await server.close()
-    })
-
-    it('gives up calls under way when the client closes, and takes none after', async (t) => {
-      const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
-      const { client } = await pairOf(t, {
-        never: () => {
-          arrive()
-          return new Promise(() => {})
-        },
-      })
-      const call = client.call('never', bytesOf(''), { deadlineMs })
-      const rejected = assert.rejects(call, { code: 'stopped' })
-      await arrived
-      await client.close()
-      await rejected
-      await assert.rejects(client.call('never', bytesOf(''), { deadlineMs }), { code: 'stopped' })
-      await client.close()
-    })
-
-    it('refuses an address that is taken', async (t) => {
-      const { server } = await pairOf(t, {})
-      const port = Number(server.address.split(':').at(-1))
-      await assert.rejects(driver.listen({ host: '127.0.0.1', port, methods: {} }), { code: 'config-invalid' })
-    })
   })
-}
-
-/** Asks until the peer answers. */
-export async function answerOf(client: RpcClient, method: string): Promise<string> {
-  for (;;) {
-    const answer = await client.call(method, bytesOf(''), { deadlineMs: 1_000 }).then(textOf, (error: FreshetError) => {
-      assert.ok(['peer-unavailable', 'deadline-exceeded'].includes(error.code), error.message)
-      return null
-    })
-    if (answer !== null) return answer
-    // A refused call answers at once: others must get their turn.
-    await new Promise((resolve) => setImmediate(resolve))
-  }
 }

@@ -1,6 +1,8 @@
 // A model's buckets, their owners as servers of their own, and clients of them, for tests: what a pull must give is what
 // the tables hold.
 
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
 import { modelTopics } from '../../schemas/topics.ts'
 import { embeddedLog } from '../../streams/log/embedded-log.ts'
 import type { Log } from '../../streams/log/log.ts'
@@ -147,3 +149,14 @@ export function directPull(shard: PulledShard, { table: name, ids, out }: RowPul
 
 export const idsFrom = (first: number, count: number): BigUint64Array =>
   BigUint64Array.from({ length: count }, (_, index) => BigInt(first + index))
+
+/** Closed after the test. */
+export async function worldOf(t: TestContext, buckets: number): Promise<PullWorld> {
+  const world = await PullWorld.open(buckets)
+  t.after(() => world.close())
+  return world
+}
+
+export function assertFilled(pulls: readonly RowPull[], shards: readonly WorldShard[]): void {
+  for (const pull of pulls) assert.deepEqual(pull.out, directPull(shards[pull.bucket]!, pull), `bucket ${pull.bucket}`)
+}
