@@ -213,7 +213,6 @@ export class ParameterShard implements Parameters {
     }
     for (const [name, log] of this.#changeLogByTable) {
       log.load(snapshot.state.get(`changes/${name}`)!)
-      drainRemoved(this.#table(name))
       this.#removedByTable.set(name, decodeIds(snapshot.state.get(`tombstones/${name}`)))
     }
     this.#denseChanged.clear()
@@ -246,7 +245,7 @@ export class ParameterShard implements Parameters {
   /** Ids that lost their row and have none now, ascending. */
   #removed(name: string): BigUint64Array {
     const table = this.#table(name)
-    const drained = drainRemoved(table)
+    const drained = table.drainRemoved()
     const before = this.#removedByTable.get(name) ?? drained.slice(0, 0)
     if (before.length + drained.length === 0) return before
     const all = BigUint64Array.from(new Set([...before, ...drained])).sort()
@@ -285,16 +284,7 @@ function presentOf(table: Table, ids: BigUint64Array): BigUint64Array {
 }
 
 function dumpOf(table: Table): ByteStream {
-  if (!('dumpParts' in table)) return bytesStream((table as Table).dump())
   return { byteLength: table.dumpByteLength, parts: () => table.dumpParts() }
-}
-
-function bytesStream(bytes: Uint8Array): ByteStream {
-  return { byteLength: bytes.byteLength, parts: () => [bytes] }
-}
-
-function drainRemoved(table: Table): BigUint64Array {
-  return 'drainRemoved' in table ? table.drainRemoved() : new BigUint64Array(0)
 }
 
 function encodeIds(ids: BigUint64Array): Uint8Array {
