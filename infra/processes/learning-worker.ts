@@ -87,7 +87,6 @@ await runThread<ThreadSettings>(async ({ settings, log, runtime }) => {
         ...shared,
         encoder: itemEncoder({ spec, generationMs: config.generationMs, ...tuning }),
         model: spec.model,
-        newestSnapshot: async () => trainer?.shard.dump() ?? null,
       })
     : null
   const publishers = new Map<object, ReturnType<typeof snapshotPublisher>>()

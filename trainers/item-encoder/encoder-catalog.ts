@@ -3,6 +3,7 @@ import type { VideosRecord } from '../../schemas/generated.ts'
 import { type RowId, rowId } from '../../schemas/ids.ts'
 import type { VideoFacts } from '../../streams/features/feature.ts'
 import { foldVideoFacts } from '../../streams/features/video-facts.ts'
+import { type Bucketing, itemBucketOf } from '../model/buckets.ts'
 
 export class EncoderCatalog {
   readonly #factsByVideo = new Map<string, VideoFacts>()
@@ -28,6 +29,12 @@ export class EncoderCatalog {
       if (videoId !== undefined) out.push(videoId)
     }
     return out
+  }
+
+  /** The videos whose own row lies in the bucket. */
+  videosIn(bucket: number, layout: Bucketing): string[] {
+    const own = [...this.#videoByRow].filter(([id]) => itemBucketOf(Number(id >> 32n), layout) === bucket)
+    return own.map(([, videoId]) => videoId)
   }
 
   /** encode: it is new or its content changed; remove: it was there and is taken down. */

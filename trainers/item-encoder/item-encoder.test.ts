@@ -177,17 +177,29 @@ describe('item encoder', () => {
     }
   })
 
-  test('a missed delta asks for a snapshot, and one heals it', () => {
+  test('a delta after a missed one waits for a snapshot, which encodes its videos anew and starts a generation', () => {
     const { deltas, snapshotAfter } = trainedDeltas(6)
     const encoder = newEncoder()
     const output = new CollectedOutput()
-    const records = stream([published(1), deltas[0]!, deltas[3]!])
-    for (const record of records) encoder.step(record, output)
-    assert.equal(encoder.needsSnapshot, true)
-    encoder.loadSnapshot(snapshotAfter)
-    assert.equal(encoder.needsSnapshot, false)
-    encoder.step(stream([{ ...deltas[5]!, baseVersion: deltas[5]!.version, version: 1e6 }])[0]!, output)
-    assert.equal(encoder.generation, 2)
+    for (const record of stream([published(1), deltas[0]!])) encoder.step(record, output)
+    assert.equal(encoder.misses(deltas[0]!), false)
+    assert.equal(encoder.misses(deltas[3]!), true)
+    encoder.published(41)
+    encoder.loadSnapshot(0, snapshotAfter)
+    assert.equal(encoder.misses(deltas[3]!), false)
+    const late = new CollectedOutput()
+    encoder.step(stream([deltas[3]!])[0]!, late)
+    const rows = replica(sampleSpec, wasmTable)
+    rows.load(0, snapshotAfter)
+    const fresh = towerEncoder({ ...base, parameters: rows })
+    assert.equal(collect(late).byGeneration.get(1)!.size, 1)
+    const next = { ...deltas[5]!, version: 1e6, tables: [], dense: [] }
+    encoder.step(stream([next])[0]!, late)
+    // Past what an earlier life published: its towers may have been others.
+    assert.equal(encoder.generation, 42)
+    const vector = collect(late).byGeneration.get(42)!.get('v1')!
+    const want = fresh.encodeEntries([sampleFeatures.readEntry(neutralQuery, videoFacts(published(1)))])
+    for (const [index, value] of vector.entries()) assert.ok(Math.abs(value - want[index]!) < 1e-5)
   })
 
   test('what is neither a delta nor about a video is refused', () => {

@@ -7,6 +7,7 @@ import { vectorsOf } from '../../schemas/topics.ts'
 import type { FeatureSet } from '../../streams/features/feature-set.ts'
 import { partitionOf } from '../../streams/log/log.ts'
 import type { Processor, Recorded, StepOutput } from '../../streams/processor/processor.ts'
+import { assert } from '../../streams/runtime/errors.ts'
 import { initialDense, type TableFactory } from '../model/initial-parameters.ts'
 import type { DenseParameter } from '../model/model.ts'
 import { modelLayout } from '../model/model-layout.ts'
@@ -21,21 +22,28 @@ export interface ItemEncoderOptions {
   readonly spec: ModelSpec
   readonly featureSet: FeatureSet
   readonly tableFactory: TableFactory
-  /** Log time of deltas between the starts of two generations. */
+  /** Partitions of the model's topics; one by default. */
+  readonly buckets?: number
+  /** Log time of the dense tensors' deltas between the starts of two generations. */
   readonly generationMs?: number
   /** Most videos re-encoded for a new generation per record; by default so few that it takes half of a generation at four
-   *  deltas a second, since whoever reads the vectors has other work. */
+   *  deltas a second of each bucket, since whoever reads the vectors has other work. */
   readonly sliceVideos?: number
 }
 
-/** Reads `videos` and `deltas.<model>`, writes `vectors.<model>` keyed by video. */
+/** Reads `videos` and every bucket of `deltas.<model>`, writes `vectors.<model>` keyed by video. */
 export interface ItemEncoder extends Processor {
+  step(input: Recorded, output: StepOutput): void
   readonly generation: number
   readonly videos: number
-  /** True after a delta was missed: rows stand still until loadSnapshot. */
-  readonly needsSnapshot: boolean
-  /** Replaces the rows by a parameter shard's snapshot; the next delta starts a generation. */
-  loadSnapshot(snapshot: Uint8Array): void
+  /** Whether something is missing before the delta: it must not be stepped until loadSnapshot has filled the gap. */
+  misses(delta: Delta): boolean
+  /** Replaces a bucket's rows by its owner's snapshot, unless that is older than they are; the videos among them are encoded
+   *  anew. With the dense tensors' bucket the next delta of it starts a generation. */
+  loadSnapshot(bucket: number, snapshot: Uint8Array): void
+  /** Says that an earlier life published generations up to this one: those that start from a snapshot are numbered past it,
+   *  since their tensors may be others. */
+  published(generation: number): void
 }
 
 /** Key of GenerationReady in the compacted topic: no video's id. */
@@ -56,7 +64,9 @@ interface Generation {
 interface EncoderFacts {
   readonly current: number
   readonly startedTimeMs: number | null
-  readonly needsSnapshot: boolean
+  readonly newestNumber: number
+  /** Videos to be encoded anew. */
+  readonly stale: readonly string[]
   /** Number of the generation under way and the videos it still lacks. */
   readonly next: number | null
   readonly waiting: readonly string[]
@@ -70,7 +80,6 @@ export function itemEncoder(options: ItemEncoderOptions): ItemEncoder {
 
 class GenerationEncoder implements ItemEncoder {
   readonly name = 'item-encoder'
-  needsSnapshot = false
   readonly #spec: ModelSpec
   readonly #featureSet: FeatureSet
   readonly #generationMs: number
@@ -83,16 +92,21 @@ class GenerationEncoder implements ItemEncoder {
   #next: Generation | null = null
   /** Videos that the generation under way still lacks. */
   #waiting = new Set<string>()
+  /** Videos whose rows came with a snapshot: encoded anew, slice by slice, under the generations there are. */
+  #stale = new Set<string>()
+  /** Number of the newest generation frozen. */
+  #newestNumber = 0
+  #publishedThrough = 0
   #startedTimeMs: number | null = null
 
-  constructor({ spec, featureSet, tableFactory, generationMs, sliceVideos }: ItemEncoderOptions) {
+  constructor({ spec, featureSet, tableFactory, buckets, generationMs, sliceVideos }: ItemEncoderOptions) {
     this.#spec = spec
     this.#featureSet = featureSet
     this.#generationMs = generationMs ?? 60_000
     this.#sliceVideos = sliceVideos ?? null
     this.#topic = vectorsOf(spec.model)
     this.#initial = initialDense(spec, modelLayout(spec, featureSet))
-    this.#replica = replica(spec, tableFactory, { tableNames: [spec.towers!.table] })
+    this.#replica = replica(spec, tableFactory, { buckets: buckets ?? 1, tableNames: [spec.towers!.table] })
   }
 
   get generation(): number {
@@ -105,7 +119,7 @@ class GenerationEncoder implements ItemEncoder {
 
   step(input: Recorded, output: StepOutput): void {
     const { record } = input
-    if (!this.#current) this.#finish(this.#freeze(1), output, timeOf(record))
+    if (!this.#current) this.#finish(this.#freeze(), output, timeOf(record))
     if (record.type === 'Delta') this.#applyDelta(record, input.timestampMs, output)
     else if (record.type === 'Tick') return
     else if (isVideosRecord(record)) this.#foldVideo(record, output)
@@ -116,10 +130,29 @@ class GenerationEncoder implements ItemEncoder {
     this.#continueGeneration(output, timeOf(record))
   }
 
-  loadSnapshot(snapshot: Uint8Array): void {
-    this.#replica.load(0, snapshot)
-    this.needsSnapshot = false
+  misses(delta: Delta): boolean {
+    const { buckets } = this.#replica.bucketing
+    const isOwn = delta.model === this.#spec.model && delta.bucket >= 0 && delta.bucket < buckets
+    return isOwn && this.#replica.outcomeOf(delta) === 'gap'
+  }
+
+  loadSnapshot(bucket: number, snapshot: Uint8Array): void {
+    const { bucketing } = this.#replica
+    if (!this.#replica.load(bucket, snapshot)) return
+    if (bucket < bucketing.rowBuckets) {
+      for (const videoId of this.#catalog.videosIn(bucket, bucketing)) this.#stale.add(videoId)
+    }
+    if (bucket !== bucketing.denseBucket) return
+    // What is under way has the tensors of before: the next one takes its place.
+    this.#next?.encoder.dispose()
+    this.#next = null
+    this.#waiting.clear()
+    this.#newestNumber = Math.max(this.#newestNumber, this.#publishedThrough)
     this.#startedTimeMs = Number.MIN_SAFE_INTEGER
+  }
+
+  published(generation: number): void {
+    this.#publishedThrough = Math.max(this.#publishedThrough, generation)
   }
 
   dump(): Uint8Array {
@@ -127,7 +160,8 @@ class GenerationEncoder implements ItemEncoder {
     const facts: EncoderFacts = {
       current: this.generation,
       startedTimeMs: this.#startedTimeMs,
-      needsSnapshot: this.needsSnapshot,
+      newestNumber: this.#newestNumber,
+      stale: [...this.#stale],
       next: this.#next?.number ?? null,
       waiting: [...this.#waiting],
       tensors: frozen.map(({ name, shape }) => [name, shape]),
@@ -157,13 +191,14 @@ class GenerationEncoder implements ItemEncoder {
     this.#next = facts.next === null ? null : generation(facts.next, tensors.slice(perGeneration))
     this.#waiting = new Set(facts.waiting)
     this.#startedTimeMs = facts.startedTimeMs
-    this.needsSnapshot = facts.needsSnapshot
+    this.#newestNumber = facts.newestNumber
+    this.#stale = new Set(facts.stale)
   }
 
   #applyDelta(delta: Delta, timestampMs: number, output: StepOutput): void {
     try {
       const result = this.#replica.apply(delta)
-      if (result === 'gap') this.needsSnapshot = true
+      assert(result !== 'gap', `nothing is missing before version ${delta.version} of bucket ${delta.bucket}`)
       if (result !== 'applied') return
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause
@@ -175,10 +210,17 @@ class GenerationEncoder implements ItemEncoder {
       this.#catalog.videosOf(decodeDeltaRows(rows, dimension, half).ids),
     )
     this.#encode(changed, output, delta.eventTimeMs)
+    if (delta.bucket === this.#replica.bucketing.denseBucket) this.#startGeneration(delta, timestampMs, output)
+  }
+
+  /** When a generation starts, and with which tensors, is decided by the deltas of the dense tensors alone: whoever follows
+   *  them from the same state freezes the same tensors under the same number, however the other inputs came between. */
+  #startGeneration(delta: Delta, timestampMs: number, output: StepOutput): void {
     this.#startedTimeMs ??= timestampMs
-    if (this.#next || timestampMs < this.#startedTimeMs + this.#generationMs) return
+    if (timestampMs < this.#startedTimeMs + this.#generationMs) return
     this.#startedTimeMs = timestampMs
-    this.#next = this.#freeze(this.generation + 1)
+    if (this.#next) this.#complete(this.#next, [...this.#waiting], output, delta.eventTimeMs)
+    this.#next = this.#freeze()
     this.#waiting = new Set(this.#catalog.videoIds)
   }
 
@@ -187,6 +229,7 @@ class GenerationEncoder implements ItemEncoder {
     if (change === 'encode') this.#encode([record.videoId], output, record.eventTimeMs)
     if (change !== 'remove') return
     this.#waiting.delete(record.videoId)
+    this.#stale.delete(record.videoId)
     for (const generation of this.#generations()) {
       this.#emit(output, generation, record.videoId, new Float32Array(0), record.eventTimeMs)
     }
@@ -199,7 +242,10 @@ class GenerationEncoder implements ItemEncoder {
         this.#encodeUnder(generation, videoIds.slice(from, from + encodedTogetherMax), output, eventTimeMs)
       }
     }
-    for (const videoId of videoIds) this.#waiting.delete(videoId)
+    for (const videoId of videoIds) {
+      this.#waiting.delete(videoId)
+      this.#stale.delete(videoId)
+    }
   }
 
   #encodeUnder(generation: Generation, videoIds: readonly string[], output: StepOutput, eventTimeMs: number): void {
@@ -212,23 +258,35 @@ class GenerationEncoder implements ItemEncoder {
     }
   }
 
-  /** One slice of the generation under way, and its end where nothing is missing any more. */
+  /** One slice of what a snapshot brought and one of the generation under way, and its end where nothing is missing any
+   *  more. */
   #continueGeneration(output: StepOutput, eventTimeMs: number): void {
-    const next = this.#next
-    if (!next) return
-    const slice: string[] = []
+    if (this.#stale.size > 0) this.#encode(this.#sliceOf(this.#stale), output, eventTimeMs)
+    if (this.#next) this.#complete(this.#next, this.#sliceOf(this.#waiting), output, eventTimeMs)
+  }
+
+  /** Encodes those videos under the generation under way, which ends where they were the last. */
+  #complete(generation: Generation, videoIds: readonly string[], output: StepOutput, eventTimeMs: number): void {
+    for (let from = 0; from < videoIds.length; from += encodedTogetherMax) {
+      this.#encodeUnder(generation, videoIds.slice(from, from + encodedTogetherMax), output, eventTimeMs)
+    }
+    for (const videoId of videoIds) this.#waiting.delete(videoId)
+    if (this.#waiting.size === 0) this.#finish(generation, output, eventTimeMs)
+  }
+
+  #sliceOf(videoIds: ReadonlySet<string>): string[] {
     const sliceVideos = this.#sliceVideos ?? this.#evenSlice()
-    for (const videoId of this.#waiting) {
+    const slice: string[] = []
+    for (const videoId of videoIds) {
       if (slice.length === sliceVideos) break
       slice.push(videoId)
     }
-    for (const videoId of slice) this.#waiting.delete(videoId)
-    this.#encodeUnder(next, slice, output, eventTimeMs)
-    if (this.#waiting.size === 0) this.#finish(next, output, eventTimeMs)
+    return slice
   }
 
   #evenSlice(): number {
-    const deltas = Math.max(1, this.#generationMs / 2 / deltaIntervalMs)
+    const { buckets } = this.#replica.bucketing
+    const deltas = Math.max(1, (buckets * this.#generationMs) / 2 / deltaIntervalMs)
     return Math.min(encodedTogetherMax, Math.max(sliceVideosMin, Math.ceil(this.#catalog.size / deltas)))
   }
 
@@ -247,7 +305,8 @@ class GenerationEncoder implements ItemEncoder {
     })
   }
 
-  #freeze(number: number): Generation {
+  #freeze(): Generation {
+    const number = ++this.#newestNumber
     const { dense } = this.#replica
     const tensors = [...towerTensors('query', dense, this.#initial), ...towerTensors('entry', dense, this.#initial)]
     return this.#generationOf(number, frozenTensors(tensors))
