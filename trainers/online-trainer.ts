@@ -1,12 +1,23 @@
-// The trainer: a fold of `examples` that predicts each batch before it learns it and publishes what changed. A batch closes
-// at 512 records or at a Tick, never by the clock, so equal inputs give equal states, predictions and deltas, byte for byte.
-import { decode, encode } from '../schemas/codec.ts'
-import type { AnyRecord, Example, LabelCorrection, Tick } from '../schemas/generated.ts'
+// The lockstep trainer: a fold of `examples` that predicts each batch before it learns it, owns what it learns, and publishes
+// what changed. A batch closes at 512 records or at a Tick, never by the clock, so equal inputs give equal states, predictions
+// and deltas, byte for byte.
+import type { Tick } from '../schemas/generated.ts'
 import type { Processor, Recorded, StepOutput } from '../streams/processor/processor.ts'
+import { batchQuality } from './batch-quality.ts'
 import { metricsWindowDefault, ProgressiveMetrics } from './evaluation/progressive-metrics.ts'
-import { decodeSections, encodeSections, sectionOf } from './model/sections.ts'
+import { type ByteStream, decodeSections, joined, type Section, sectionOf, streamSections } from './model/sections.ts'
+import { OpenBatch, type OpenBatchFacts, type TrainingRecord } from './open-batch.ts'
 import { DeltaFeed, type DeltaFeedState } from './parameter-server/delta-feed.ts'
+import { type DumpedState, DumpLedger } from './parameter-server/dump-ledger.ts'
 import type { ParameterShard } from './parameter-server/parameter-shard.ts'
+import {
+  type GuardOptions,
+  type GuardState,
+  type Hold,
+  PublicationGuard,
+} from './parameter-server/publication-guard.ts'
+import { type Rollback, type RollbackFacts, RollbackLine } from './parameter-server/rollbacks.ts'
+import { SourceMarks, type SourceMarksState } from './parameter-server/source-marks.ts'
 import { ShardLearner, type ShardLearnerOptions } from './shard-learner.ts'
 import { type TrainingRow, trainingRow } from './training-row.ts'
 
@@ -15,11 +26,13 @@ export interface OnlineTrainerOptions extends ShardLearnerOptions {
   readonly syncIntervalMs?: number
   readonly batchRowsMax?: number
   readonly metricsWindow?: number
+  /** Of this partition of `examples`, in the order of `policies` (see rollbacksOf). */
+  readonly rollbacks?: readonly Rollback[]
+  /** When to hold publication; null: never. */
+  readonly guard?: GuardOptions | null
   /** Told of each batch after it was learned, with what was predicted before: rows x heads, probabilities and seconds. */
   readonly onLearned?: (records: readonly TrainingRecord[], predictions: Float32Array) => void
 }
-
-export type TrainingRecord = Example | LabelCorrection
 
 /** Reads `examples` of one partition, writes `deltas.<model>`. */
 export interface OnlineTrainer extends Processor {
@@ -27,17 +40,35 @@ export interface OnlineTrainer extends Processor {
   readonly metrics: ProgressiveMetrics
   /** Records that wait for their batch to close. */
   readonly pending: number
+  /** Rollbacks behind the state. */
+  readonly lineage: number
+  /** Why nothing is published; null: all is well. */
+  readonly held: Hold | null
+  /** Gradients and predictions that were no numbers, since it started. */
+  readonly nonFinite: number
+  /** After a rollback's end was crossed, until the next dump: views of the lineage before need a snapshot. */
+  readonly wantsCheckpoint: boolean
+  /** See DumpLedger.at. */
+  dumpedAt(next: number): DumpedState | null
+  dumpParts(): Iterable<Uint8Array>
   /** Predictions with the present weights, records x heads in the order of schemas/labels; null for a record that would
    *  be rejected. Nothing is learned. */
   predict(records: readonly TrainingRecord[]): (Float32Array | null)[]
 }
 
 interface TrainerFacts {
+  readonly line: RollbackFacts
   readonly feed: DeltaFeedState
+  readonly guard: GuardState | null
+  readonly marks: SourceMarksState
+  readonly tickTimeMs: number
+  readonly slice: number
   readonly drawCount: number
-  /** Bytes of each pending record. */
-  readonly pending: readonly number[]
+  readonly batch: OpenBatchFacts
 }
+
+/** Slices go round: any common multiple of the tables' counts of slices would do. */
+const slicesMax = 2 ** 30
 
 /** Await denseCompute() first. Throws config-invalid where spec and feature set do not fit. */
 export function onlineTrainer(options: OnlineTrainerOptions): OnlineTrainer {
@@ -50,16 +81,25 @@ class BatchTrainer implements OnlineTrainer {
   readonly #learner: ShardLearner
   readonly #feed: DeltaFeed
   readonly #options: OnlineTrainerOptions
-  readonly #batchRowsMax: number
-  #records: TrainingRecord[] = []
-  #rows: TrainingRow[] = []
+  readonly #batch: OpenBatch<TrainingRow>
+  readonly #line: RollbackLine
+  readonly #guard: PublicationGuard | null
+  readonly #marks = new SourceMarks()
+  readonly #ledger = new DumpLedger()
+  #tickTimeMs = 0
+  #slice = 0
+  #nonFinite = 0
+  #wantsCheckpoint = false
 
   constructor(options: OnlineTrainerOptions) {
+    const { guard = {}, syncIntervalMs = 250, metricsWindow = metricsWindowDefault } = options
     this.#options = options
     this.#learner = new ShardLearner(options)
-    this.#feed = new DeltaFeed(this.#learner.shard, options.syncIntervalMs ?? 250)
-    this.#batchRowsMax = options.batchRowsMax ?? 512
-    this.metrics = new ProgressiveMetrics(options.metricsWindow ?? metricsWindowDefault)
+    this.#feed = new DeltaFeed(this.#learner.shard, syncIntervalMs)
+    this.#batch = new OpenBatch((record) => trainingRow(record, this.#learner.layout))
+    this.#line = new RollbackLine(options.rollbacks)
+    this.#guard = guard && new PublicationGuard(guard)
+    this.metrics = new ProgressiveMetrics(metricsWindow)
   }
 
   get shard(): ParameterShard {
@@ -67,28 +107,33 @@ class BatchTrainer implements OnlineTrainer {
   }
 
   get pending(): number {
-    return this.#rows.length
+    return this.#batch.size
+  }
+
+  get lineage(): number {
+    return this.#line.lineage
+  }
+
+  get held(): Hold | null {
+    return this.#guard?.held ?? null
+  }
+
+  get nonFinite(): number {
+    return this.#nonFinite
+  }
+
+  get wantsCheckpoint(): boolean {
+    return this.#wantsCheckpoint
+  }
+
+  dumpedAt(next: number): DumpedState | null {
+    return this.#ledger.at(next)
   }
 
   step(input: Recorded, output: StepOutput): void {
-    const { record } = input
-    if (record.type === 'Tick') {
-      this.#closeBatch()
-      this.#feed.tick(input as Recorded<Tick>, output)
-      return
-    }
-    if (record.type !== 'Example' && record.type !== 'LabelCorrection') {
-      output.reject(`a ${record.type} is no example`)
-      return
-    }
-    const row = trainingRow(record, this.#learner.layout)
-    if ('rejected' in row) {
-      output.reject(row.rejected)
-      return
-    }
-    this.#records.push(record)
-    this.#rows.push(row)
-    if (this.#rows.length >= this.#batchRowsMax) this.#closeBatch()
+    this.#advance(input.offset)
+    if (!this.#line.skips(input.offset)) this.#fold(input, output)
+    this.#advance(input.offset + 1)
   }
 
   predict(records: readonly TrainingRecord[]): (Float32Array | null)[] {
@@ -105,56 +150,96 @@ class BatchTrainer implements OnlineTrainer {
   }
 
   dump(): Uint8Array {
-    const pending = this.#records.map((record) => encode(record))
-    const facts: TrainerFacts = {
-      feed: this.#feed.state(),
-      drawCount: this.#learner.frequencies.drawCount,
-      pending: pending.map((bytes) => bytes.byteLength),
-    }
-    const sections = new Map<string, Uint8Array>([
-      ['shard', this.shard.dump()],
-      ['frequencies', this.#learner.frequencies.dump()],
-      ['metrics', this.metrics.dump()],
-      ['pending', Buffer.concat(pending)],
-    ])
-    return encodeSections({ ...facts }, sections)
+    return joined(this.#stream())
   }
 
+  dumpParts(): Iterable<Uint8Array> {
+    return this.#stream().parts()
+  }
+
+  /** Throws RangeError on the state of another spec, and on one that holds what a rollback undoes. */
   load(dump: Uint8Array): void {
     const sections = decodeSections(dump)
-    const { feed, drawCount, pending } = sections.facts as unknown as TrainerFacts
+    const facts = sections.facts as unknown as TrainerFacts
+    this.#line.restore(facts.line)
     this.shard.load(sectionOf(sections, 'shard'))
-    this.#learner.frequencies.load(sectionOf(sections, 'frequencies'), drawCount)
+    this.#learner.frequencies.load(sectionOf(sections, 'frequencies'), facts.drawCount)
     this.metrics.load(sectionOf(sections, 'metrics'))
-    this.#feed.restore(feed)
-    this.#records = []
-    this.#rows = []
-    let byteOffset = 0
-    for (const length of pending) {
-      const record = decode(sectionOf(sections, 'pending').slice(byteOffset, byteOffset + length))
-      byteOffset += length
-      this.#restore(record)
-    }
+    this.#batch.load(facts.batch, sectionOf(sections, 'pending'))
+    this.#feed.restore(facts.feed)
+    this.#marks.restore(facts.marks)
+    if (facts.guard) this.#guard?.restore(facts.guard)
+    this.#tickTimeMs = facts.tickTimeMs
+    this.#slice = facts.slice
+    this.#wantsCheckpoint = false
+    this.#advance(facts.line.next)
   }
 
-  #restore(record: AnyRecord | { readonly type: 'undecodable'; readonly reason: string }): void {
-    if (record.type !== 'Example' && record.type !== 'LabelCorrection') {
-      throw new RangeError(`a ${record.type} among the pending examples`)
+  /** Made at once but for the tables, which are read as the parts are taken. */
+  #stream(): ByteStream {
+    const batch = this.#batch.dump()
+    const facts: TrainerFacts = {
+      line: this.#line.facts(),
+      feed: this.#feed.state(),
+      guard: this.#guard?.state() ?? null,
+      marks: this.#marks.state(),
+      tickTimeMs: this.#tickTimeMs,
+      slice: this.#slice,
+      drawCount: this.#learner.frequencies.drawCount,
+      batch: batch.facts,
     }
-    const row = trainingRow(record, this.#learner.layout)
-    if ('rejected' in row) throw new RangeError(`a pending example does not fit: ${row.rejected}`)
-    this.#records.push(record)
-    this.#rows.push(row)
+    const { next, lineage } = facts.line
+    this.#ledger.note({ next, lineage, version: this.shard.version, isHeld: this.held !== null })
+    this.#wantsCheckpoint = false
+    const sections = new Map<string, Section>([
+      ['shard', this.shard.stream(lineage)],
+      ['frequencies', this.#learner.frequencies.dump()],
+      ['metrics', this.metrics.dump()],
+      ['pending', batch.bytes],
+    ])
+    return streamSections({ ...facts }, sections)
   }
 
-  #closeBatch(): void {
-    if (this.#rows.length === 0) return
-    const [records, rows] = [this.#records, this.#rows]
-    this.#records = []
-    this.#rows = []
-    const { predictions } = this.#learner.learn(rows)
+  #advance(offset: number): void {
+    if (!this.#line.advance(offset)) return
+    this.#guard?.release()
+    this.#wantsCheckpoint = true
+  }
+
+  #fold(input: Recorded, output: StepOutput): void {
+    if (input.record.type === 'Tick') {
+      this.#learn(input)
+      this.#tick(input as Recorded<Tick>, output)
+      return
+    }
+    const rejection = this.#batch.add(input)
+    if (rejection) output.reject(rejection.rejected)
+    else if (this.#batch.size >= (this.#options.batchRowsMax ?? 512)) this.#learn(input)
+  }
+
+  #tick(input: Recorded<Tick>, output: StepOutput): void {
+    const { record, offset } = input
+    this.#tickTimeMs = Math.max(this.#tickTimeMs, record.eventTimeMs)
+    const watermarkMs = this.#marks.watermarkAt(this.#tickTimeMs)
+    if (watermarkMs !== null) {
+      this.shard.expire(watermarkMs, this.#slice)
+      this.#slice = (this.#slice + 1) % slicesMax
+    }
+    if (!this.held) this.#feed.tick(input, output, { lineage: this.#line.lineageAt(offset) })
+  }
+
+  /** Learns what is pending; `input` closed the batch. */
+  #learn({ partition, offset }: Recorded): void {
+    const batch = this.#batch.close()
+    if (!batch) return
+    const { records, rows, toOffset } = batch
+    const { predictions, nonFinite } = this.#learner.learn(rows)
+    const quality = batchQuality(rows, predictions, nonFinite)
+    this.#nonFinite += quality.nonFinite
+    this.#guard?.note(quality, offset)
     for (const [rowIndex, row] of rows.entries()) {
       this.#feed.note(records[rowIndex]!)
+      this.#marks.advance(partition, toOffset, row.eventTimeMs, this.#tickTimeMs)
       if (row.isFirst) this.metrics.add(predictions, row.after, rowIndex)
     }
     this.#options.onLearned?.(records, predictions)

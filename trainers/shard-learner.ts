@@ -25,7 +25,7 @@ export interface ShardLearnerOptions {
 export interface Learned {
   /** What was predicted before, rows x heads. */
   readonly predictions: Float32Array
-  /** Gradients of rows and of dense tensors that were no numbers, and left out. */
+  /** Gradients of rows and of dense tensors that were no numbers or out of bounds, and were left out. */
   readonly nonFinite: number
 }
 
@@ -67,9 +67,9 @@ export class ShardLearner {
     this.#pull(rows)
     let nonFinite = 0
     const sink: GradientSink = {
-      rows: ({ table, ids, count, values, eventTimesMs, nonFinite: left }) => {
-        nonFinite += left
-        this.shard.push(table, ids, count, values, eventTimesMs)
+      rows: ({ table, ids, count, values, eventTimesMs, occurrences, nonFinite: left }) => {
+        const result = this.shard.push(table, ids, count, values, eventTimesMs, occurrences)
+        nonFinite += left + result.nonFinite
       },
       dense: (name, gradient) => {
         if (!this.shard.pushDense(name, gradient)) nonFinite++
