@@ -2,10 +2,9 @@
 // they are asked, or later where they are slow, and whoever checks sees every range that counted.
 import { decode, encode } from '../schemas/codec.ts'
 import type { Gradient } from '../schemas/generated.ts'
-import { decodeFloats } from '../schemas/layouts/floats.ts'
-import { decodeGradientRows } from '../schemas/layouts/gradient-rows.ts'
 import { gradientsOf } from '../schemas/topics.ts'
 import type { FeatureSet } from '../streams/features/feature-set.ts'
+import { offsetOf, partitionOf } from '../streams/log/log.ts'
 import type { Processor, Recorded, StepOutput } from '../streams/processor/processor.ts'
 import { assert } from '../streams/runtime/errors.ts'
 import { denseOptimizersOf } from './dense-optimizers.ts'
@@ -14,47 +13,63 @@ import type { DenseParameter } from './model/model.ts'
 import { modelLayout } from './model/model-layout.ts'
 import type { ModelSpec } from './model/model-spec.ts'
 import type { ParameterClient } from './parameter-server/parameter-client.ts'
-import { ParameterShard } from './parameter-server/parameter-shard.ts'
+import { type ShardProcessor, shardProcessor } from './parameter-server/shard-processor.ts'
 
-/** An owner of one bucket that does the least an owner must. */
+/** The owner of one bucket, with the log of its partition. */
 export class ClusterOwner {
-  readonly shard: ParameterShard
-  readonly log: Uint8Array[] = []
+  readonly log: Recorded<Gradient>[] = []
   /** Gradients that counted, in order. */
   readonly applied: Gradient[] = []
-  repeated = 0
   /** Records it folds each time it is asked, on average; set to slow it down. */
   recordsPerCall = Number.POSITIVE_INFINITY
   /** Most ranges of one partition that it was ever behind. */
   behindMost = 0
+  readonly #make: () => ShardProcessor
+  readonly #model: string
+  #shard: ShardProcessor
   #position = 0
   #due = 0
-  readonly #marks = new Map<number, number>()
 
-  constructor(shard: ParameterShard) {
-    this.shard = shard
+  constructor(make: () => ShardProcessor) {
+    this.#make = make
+    this.#shard = make()
+    this.#model = this.#shard.model
   }
 
-  markOf(examplePartition: number): number {
-    return this.#marks.get(examplePartition) ?? 0
+  get shard(): ShardProcessor {
+    return this.#shard
   }
 
   append(gradient: Gradient): void {
-    this.log.push(encode(gradient))
-    const waiting = this.log.slice(this.#position).map((bytes) => decode(bytes) as Gradient)
-    const own = waiting.filter((one) => {
-      return one.examplePartition === gradient.examplePartition && one.toOffset > this.markOf(one.examplePartition)
+    const offset = this.log.length
+    const record = decode(encode(gradient)) as Gradient
+    const partition = partitionOf(gradient.bucket)
+    const topic = gradientsOf(this.#model)
+    this.log.push({ topic, partition, offset: offsetOf(offset), key: null, timestampMs: 0, record })
+    const own = this.log.slice(this.#position).filter(({ record: waiting }) => {
+      const { examplePartition, toOffset } = waiting
+      return examplePartition === gradient.examplePartition && toOffset > this.#shard.markOf(examplePartition)
     })
     this.behindMost = Math.max(this.behindMost, own.length)
   }
 
   fold(recordsMax = this.recordsPerCall): void {
     this.#due += recordsMax
-    for (; this.#due >= 1 && this.#position < this.log.length; this.#due--) {
-      this.#apply(decode(this.log[this.#position++]!) as Gradient)
-    }
+    for (; this.#due >= 1 && this.#position < this.log.length; this.#due--) this.#step(this.log[this.#position++]!)
     // It works no faster for having had nothing to do.
     this.#due = Math.min(this.#due, 1)
+  }
+
+  /** Dies, and is back from its dump. */
+  restart(): void {
+    const dump = this.#shard.dump()
+    this.#shard = this.#make()
+    this.#shard.load(dump)
+  }
+
+  /** Gradients that it had already. */
+  get repeats(): number {
+    return this.#position - this.applied.length
   }
 
   /** Ranges of a partition that counted, in order. */
@@ -63,23 +78,24 @@ export class ClusterOwner {
     return own.map((gradient) => `${gradient.previousToOffset}: ${gradient.fromOffset}..${gradient.toOffset}`)
   }
 
-  #apply(gradient: Gradient): void {
-    const { examplePartition, fromOffset, toOffset, previousToOffset } = gradient
-    const mark = this.markOf(examplePartition)
-    if (toOffset <= mark) {
-      this.repeated++
-      return
-    }
-    assert(previousToOffset === mark, `range ${previousToOffset}: ${fromOffset}..${toOffset} follows ${mark}`)
+  /** Folds the whole log afresh, as whoever checks this owner would. */
+  refolded(): ShardProcessor {
+    const shard = this.#make()
+    for (const input of this.log.slice(0, this.#position)) shard.step(input, nothing)
+    return shard
+  }
+
+  #step(input: Recorded<Gradient>): void {
+    const before = this.#shard.counts.applied
+    const { fromOffset, toOffset, previousToOffset } = input.record
     assert(fromOffset >= previousToOffset && toOffset > fromOffset, `range ${fromOffset}..${toOffset} moves on`)
-    for (const { table, ids, values, eventTimesMs } of decodeGradientRows(gradient.rows)) {
-      this.shard.push(table, ids, ids.length, values, eventTimesMs)
-    }
-    for (const { name, values } of gradient.dense) assert(this.shard.pushDense(name, decodeFloats(values)), name)
-    this.#marks.set(examplePartition, toOffset)
-    this.applied.push(gradient)
+    this.#shard.step(input, nothing)
+    if (this.#shard.counts.applied > before) this.applied.push(input.record)
   }
 }
+
+/** Takes deltas; an owner that rejects a gradient fails the test. */
+const nothing: StepOutput = { emit() {}, reject: (reason) => assert(false, reason) }
 
 export interface ClusterOptions {
   readonly spec: ModelSpec
@@ -97,16 +113,12 @@ export class GradientCluster {
 
   constructor({ spec, featureSet, tableFactory, buckets }: ClusterOptions) {
     this.#spec = spec
-    const dense = () => (spec.ranker ? initialDense(spec, modelLayout(spec, featureSet)) : undefined)
-    this.owners = Array.from({ length: buckets }, () => {
-      const shardDense = dense()
-      return new ClusterOwner(
-        new ParameterShard({
-          spec,
-          tableFactory,
-          ...(shardDense ? { dense: shardDense, denseOptimizerOf: denseOptimizersOf(spec) } : {}),
-        }),
-      )
+    const layout = spec.ranker && modelLayout(spec, featureSet)
+    this.owners = Array.from({ length: buckets }, (_, bucket) => {
+      return new ClusterOwner(() => {
+        const dense = layout ? { dense: initialDense(spec, layout), denseOptimizerOf: denseOptimizersOf(spec) } : {}
+        return shardProcessor({ spec, bucket, buckets, tableFactory, ...dense })
+      })
     })
     this.client = {
       pull: async (examplePartition, pulls, signal) => {
@@ -114,21 +126,23 @@ export class GradientCluster {
         const folded = new Map<number, number>()
         for (const bucket of new Set(pulls.map((pull) => pull.bucket))) {
           this.owners[bucket]!.fold()
-          folded.set(bucket, this.owners[bucket]!.markOf(examplePartition))
+          folded.set(bucket, this.owners[bucket]!.shard.markOf(examplePartition))
         }
-        for (const { bucket, table, ids, out } of pulls) this.owners[bucket]!.shard.pull(table, ids, ids.length, out)
+        for (const { bucket, table, ids, out } of pulls) {
+          this.owners[bucket]!.shard.tables.get(table)!.pull(ids, ids.length, out)
+        }
         return folded
       },
       pullDense: async (examplePartition, knownVersion, signal) => {
         await this.#reach(signal)
         const owner = this.owners.at(-1)!
         owner.fold()
-        const version = owner.applied.filter((gradient) => gradient.dense.length > 0).length
+        const { denseVersion: version } = owner.shard
         if (version <= knownVersion) return null
         const copies = [...owner.shard.dense].map(([name, parameter]): [string, DenseParameter] => {
           return [name, { ...parameter, values: parameter.values.slice() }]
         })
-        return { version, dense: new Map(copies), folded: owner.markOf(examplePartition) }
+        return { version, dense: new Map(copies), folded: owner.shard.markOf(examplePartition) }
       },
     }
   }
@@ -190,22 +204,25 @@ export class ClusterMember<P extends Processor> {
   }
 }
 
-/** Folds everything, the members taking turns as `random` says; each step may be followed by a restart of its member. */
+/** Folds everything, the members taking turns as `random` says. So many times a member starts again from an earlier
+ *  checkpoint, and an owner from its newest. */
 export async function runCluster<P extends Processor>(
   members: readonly ClusterMember<P>[],
-  output: StepOutput,
+  cluster: GradientCluster,
   random: () => number,
   restarts = 0,
 ): Promise<void> {
+  const { output, owners } = cluster
   let left = restarts
   for (;;) {
     const open = members.filter((member) => !member.isDone)
     const member = open[Math.floor(random() * open.length)]
-    if (!member) return
+    if (!member) break
     await member.step(output, restarts > 0)
-    if (left > 0 && random() < 0.02) {
-      left--
-      member.restart(random())
-    }
+    if (left === 0 || random() >= 0.02) continue
+    left--
+    member.restart(random())
+    owners[Math.floor(random() * owners.length)]!.restart()
   }
+  cluster.foldAll()
 }

@@ -87,8 +87,7 @@ describe('gradient counter', () => {
       const members = partitions.map((records, partition) => {
         return new ClusterMember(() => newCounter(partition, 4, 16), records)
       })
-      await runCluster(members, cluster.output, seededRandom(seed), restarts)
-      cluster.foldAll()
+      await runCluster(members, cluster, seededRandom(seed), restarts)
       const dumps = cluster.owners.map(({ shard }) => shard.tables.get('totals')!.dump())
       const expected = wholeNumbers([lockstep.shard.tables.get('totals')!.dump()])
       assert.deepEqual(wholeNumbers(dumps), expected, `${restarts} restarts, seed ${seed}`)
