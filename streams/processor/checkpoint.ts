@@ -1,9 +1,18 @@
-// Resume points of a processor in the blob store: its state, the next input offset, and how far its outputs had come,
-// under one checksum. The newest that is whole counts; two are kept, so one that rots costs a longer replay, not the state.
-import { checksum } from '../../schemas/ids.ts'
-import { type Offset, offsetOf, partitionOf, type SourcePosition, type TopicPartition } from '../log/log.ts'
+// Resume points of a processor in the blob store: where it stood and how far its outputs had come, then its state, then one
+// checksum of it all, so that a large state can be written part by part. The newest that is whole and fits counts; older
+// ones are kept, so one that rots costs a longer replay, not the state.
+import { checksum, runningChecksum } from '../../schemas/ids.ts'
+import {
+  type Offset,
+  offsetOf,
+  type Partition,
+  partitionOf,
+  type SourcePosition,
+  type TopicPartition,
+} from '../log/log.ts'
 import { FreshetError } from '../runtime/errors.ts'
 import type { BlobStore } from '../stores/blob-store.ts'
+import { keptCheckpoints } from './kept-checkpoints.ts'
 import { StateReader, StateWriter } from './state-bytes.ts'
 
 /** Source position of the newest output of an output partition. */
@@ -11,12 +20,16 @@ export interface OutputPosition extends TopicPartition {
   readonly source: SourcePosition
 }
 
-export interface Checkpoint {
-  /** Next input offset; everything before it is in `state`, and its outputs are durable. */
+/** Where a processor stood when its state was taken. */
+export interface CheckpointPosition {
+  /** Next input offset; everything before it is in the state, and its outputs are durable. */
   readonly next: Offset
   /** Newest source position read from the input; null: its records carry none. */
   readonly inputSource: SourcePosition | null
   readonly outputs: readonly OutputPosition[]
+}
+
+export interface Checkpoint extends CheckpointPosition {
   readonly state: Uint8Array
 }
 
@@ -26,58 +39,88 @@ export interface CheckpointOwner extends TopicPartition {
   readonly processor: string
 }
 
-const magic = 'freshet checkpoint 1'
-export const checkpointsKept = 2
+export interface CheckpointHeader extends CheckpointPosition {
+  readonly owner: CheckpointOwner
+}
 
-/** Layout: magic, checksum of the rest, owner, next, input source, outputs, state. */
-export function encodeCheckpoint(owner: CheckpointOwner, checkpoint: Checkpoint): Uint8Array {
-  const body = new StateWriter(checkpoint.state.byteLength + 1_024)
-  body.text(owner.group)
-  body.text(owner.processor)
-  body.text(owner.topic)
-  body.u32(owner.partition)
-  body.f64(checkpoint.next)
-  writeSource(checkpoint.inputSource, body)
-  body.u32(checkpoint.outputs.length)
-  for (const output of checkpoint.outputs) {
-    body.text(output.topic)
-    body.u32(output.partition)
-    writeSource(output.source, body)
+/** A checkpoint that is durable. */
+export interface StoredCheckpoint {
+  readonly blob: string
+  readonly byteLength: number
+  /** `checksum` of the whole blob. */
+  readonly checksum: string
+  readonly next: Offset
+}
+
+/** A checkpoint that could not be loaded: its bytes are not whole, or its owner does not take it. */
+export interface RefusedCheckpoint {
+  readonly blob: string
+  readonly reason: 'damaged' | 'misfit'
+  readonly message: string
+}
+
+const magic = 'freshet checkpoint 2'
+/** The checksum of everything before it, as 16 hex digits. */
+const trailerBytes = 16
+/** Between two parts of a blob others may run. */
+const partBytesMax = 1 << 22
+
+function encodeHeader(owner: CheckpointOwner, { next, inputSource, outputs }: CheckpointPosition): Uint8Array {
+  const header = new StateWriter()
+  header.text(owner.group)
+  header.text(owner.processor)
+  header.text(owner.topic)
+  header.u32(owner.partition)
+  header.f64(next)
+  writeSource(inputSource, header)
+  header.u32(outputs.length)
+  for (const output of outputs) {
+    header.text(output.topic)
+    header.u32(output.partition)
+    writeSource(output.source, header)
   }
-  body.bytes(checkpoint.state)
-  const bytes = body.finish()
-  const out = new StateWriter(bytes.byteLength + 64)
+  const out = new StateWriter()
   out.text(magic)
-  out.text(checksum(bytes))
-  out.bytes(bytes)
+  out.bytes(header.finish())
   return out.finish()
 }
 
-/** null where the bytes are not a whole checkpoint of this owner. The state is a view of them. */
-export function decodeCheckpoint(owner: CheckpointOwner, bytes: Uint8Array): Checkpoint | null {
-  try {
-    const envelope = new StateReader(bytes)
-    if (envelope.text() !== magic) return null
-    const sum = envelope.text()
-    const body = envelope.bytes()
-    if (!envelope.atEnd || checksum(body) !== sum) return null
-    return readBody(owner, new StateReader(body))
-  } catch (error) {
-    if (error instanceof RangeError) return null
-    throw error
-  }
+/** Who took a checkpoint and where it stood; `bytes` may be the beginning of one. Throws RangeError where it is none. */
+export function checkpointHeader(bytes: Uint8Array): CheckpointHeader {
+  return readHeader(new StateReader(bytes))
 }
 
-function readBody(owner: CheckpointOwner, source: StateReader): Checkpoint | null {
-  const named = [source.text(), source.text(), source.text(), source.u32()]
-  if (named.join('\n') !== [owner.group, owner.processor, owner.topic, owner.partition].join('\n')) return null
+/** The state inside a whole checkpoint, whoever took it; a view of the bytes. Throws RangeError where they are damaged. */
+export function checkpointState(bytes: Uint8Array): Uint8Array {
+  return readWhole(bytes).state
+}
+
+function readWhole(bytes: Uint8Array): { readonly header: CheckpointHeader; readonly state: Uint8Array } {
+  const end = bytes.byteLength - trailerBytes
+  const source = new StateReader(bytes.subarray(0, Math.max(0, end)))
+  const header = readHeader(source)
+  const found = checksum(bytes.subarray(0, end))
+  const expected = Buffer.from(bytes.subarray(end)).toString('latin1')
+  if (found !== expected) throw new RangeError(`a checkpoint has checksum ${found}, expected ${expected}`)
+  return { header, state: bytes.subarray(source.position, end) }
+}
+
+function readHeader(outer: StateReader): CheckpointHeader {
+  if (outer.text() !== magic) throw new RangeError(`bytes do not begin with "${magic}"`)
+  const source = new StateReader(outer.bytes())
+  const owner = {
+    group: source.text(),
+    processor: source.text(),
+    topic: source.text(),
+    partition: partitionOf(source.u32()),
+  }
   const next = offsetOf(source.f64())
   const inputSource = readSource(source)
   const outputs: OutputPosition[] = []
   for (let count = source.u32(); count > 0; count--) {
     outputs.push({ topic: source.text(), partition: partitionOf(source.u32()), source: readSource(source)! })
   }
-  return { next, inputSource, outputs, state: source.bytes() }
+  return { owner, next, inputSource, outputs }
 }
 
 function writeSource(position: SourcePosition | null, out: StateWriter): void {
@@ -91,46 +134,144 @@ function readSource(source: StateReader): SourcePosition | null {
   return offset < 0 ? null : { offset: offsetOf(offset), ordinal }
 }
 
-function folderOf({ group, topic, partition }: CheckpointOwner): string {
+/** The whole checkpoint of this owner. Throws RangeError where the bytes are none. The state is a view of them. */
+export function decodeCheckpoint(owner: CheckpointOwner, bytes: Uint8Array): Checkpoint {
+  const { header, state } = readWhole(bytes)
+  const { next, inputSource, outputs } = header
+  if (nameOf(header.owner) !== nameOf(owner)) {
+    throw new RangeError(`a checkpoint of ${nameOf(header.owner)}, not of ${nameOf(owner)}`)
+  }
+  return { next, inputSource, outputs, state }
+}
+
+function nameOf({ group, processor, topic, partition }: CheckpointOwner): string {
+  return `${group}'s ${processor} at ${topic}/${partition}`
+}
+
+function folderOf(group: string, topic: string, partition: Partition): string {
   return `checkpoints/${group}/${topic}/${partition}/`
 }
 
 /** `checkpoints/<group>/<topic>/<partition>/<offset>`, the offset with 16 digits so that names sort by it. */
-export function checkpointName(owner: CheckpointOwner, next: Offset): string {
-  return folderOf(owner) + String(next).padStart(16, '0')
+export function checkpointName({ group, topic, partition }: CheckpointOwner, next: Offset): string {
+  return folderOf(group, topic, partition) + String(next).padStart(16, '0')
 }
 
-/** Stores a checkpoint, then removes all but the newest `checkpointsKept`. */
-export async function putCheckpoint(blobs: BlobStore, owner: CheckpointOwner, checkpoint: Checkpoint): Promise<void> {
-  await blobs.put(checkpointName(owner, checkpoint.next), encodeCheckpoint(owner, checkpoint))
-  const names = await blobs.list(folderOf(owner))
-  for (const name of names.slice(0, -checkpointsKept)) await blobs.delete(name)
+/** Names of the checkpoints of a group's partition, oldest first. */
+export function listCheckpoints(blobs: BlobStore, { group, topic, partition }: CheckpointOwner): Promise<string[]> {
+  return blobs.list(folderOf(group, topic, partition))
+}
+
+/** Stores a checkpoint whose state comes in parts, which must not change meanwhile. */
+export async function putCheckpoint(
+  blobs: BlobStore,
+  owner: CheckpointOwner,
+  position: CheckpointPosition,
+  state: readonly Uint8Array[],
+): Promise<StoredCheckpoint> {
+  const blob = checkpointName(owner, position.next)
+  const sum = runningChecksum()
+  let byteLength = 0
+  function counted(part: Uint8Array): Uint8Array {
+    sum.update(part)
+    byteLength += part.byteLength
+    return part
+  }
+  function* parts(): Generator<Uint8Array> {
+    for (const part of [encodeHeader(owner, position), ...state]) {
+      for (let at = 0; at < part.byteLength; at += partBytesMax) yield counted(part.subarray(at, at + partBytesMax))
+    }
+    yield counted(Buffer.from(sum.digest(), 'latin1'))
+  }
+  await blobs.put(blob, parts())
+  return { blob, byteLength, checksum: sum.digest(), next: position.next }
+}
+
+/**
+ * Removes checkpoints after `newest` was stored: those that were `refused` when its owner began, then all but `kept`. A
+ * refused one does not count: taken past a rollback, it may have a higher offset than every good one.
+ */
+export async function pruneCheckpoints(
+  blobs: BlobStore,
+  owner: CheckpointOwner,
+  kept: number,
+  newest: StoredCheckpoint,
+  refused: readonly RefusedCheckpoint[],
+): Promise<void> {
+  const gone = new Set(refused.map(({ blob }) => blob).filter((blob) => blob !== newest.blob))
+  const names = await listCheckpoints(blobs, owner)
+  const nameByOffset = new Map(names.filter((name) => !gone.has(name)).map((name) => [offsetIn(name), name]))
+  const stay = keptCheckpoints([...nameByOffset.keys()], kept)
+  for (const name of names) if (!stay.has(offsetIn(name)) || gone.has(name)) await blobs.delete(name)
+}
+
+function offsetIn(name: string): number {
+  return Number(name.slice(name.lastIndexOf('/') + 1))
+}
+
+export interface CheckpointSearch {
+  /** The newest that is whole and that `load` took. */
+  readonly found: Checkpoint | null
+  /** Newer ones, newest first. */
+  readonly refused: readonly RefusedCheckpoint[]
+}
+
+/** Tries checkpoints from the newest on, until `load` takes the state of one; it throws RangeError for one that does not fit. */
+export async function findCheckpoint(
+  blobs: BlobStore,
+  owner: CheckpointOwner,
+  load: (state: Uint8Array) => void,
+): Promise<CheckpointSearch> {
+  const refused: RefusedCheckpoint[] = []
+  for (const blob of (await listCheckpoints(blobs, owner)).reverse()) {
+    const bytes = await bytesOf(blobs, blob)
+    // Another owner of the partition pruned it meanwhile.
+    if (bytes === null) continue
+    let reason: RefusedCheckpoint['reason'] = 'damaged'
+    try {
+      const checkpoint = decodeCheckpoint(owner, bytes)
+      reason = 'misfit'
+      load(checkpoint.state)
+      return { found: checkpoint, refused }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      refused.push({ blob, reason, message: error.message })
+    }
+  }
+  return { found: null, refused }
+}
+
+async function bytesOf(blobs: BlobStore, blob: string): Promise<Uint8Array | null> {
+  try {
+    return await blobs.get(blob)
+  } catch (error) {
+    if (error instanceof FreshetError && error.code === 'blob-missing') return null
+    throw error
+  }
 }
 
 /**
  * The newest whole checkpoint that `load` takes, or null where there is none at all. Throws checkpoint-corrupt where there
- * are some and none can be used: starting over by itself could silently lose what the log no longer holds.
+ * are some and none can be used.
  */
 export async function newestCheckpoint(
   blobs: BlobStore,
   owner: CheckpointOwner,
   load: (state: Uint8Array) => void,
 ): Promise<Checkpoint | null> {
-  const names = await blobs.list(folderOf(owner))
-  for (const name of names.reverse()) {
-    const checkpoint = decodeCheckpoint(owner, await blobs.get(name))
-    if (checkpoint === null) continue
-    try {
-      load(checkpoint.state)
-      return checkpoint
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error
-    }
-  }
-  if (names.length === 0) return null
-  throw new FreshetError(
+  const { found, refused } = await findCheckpoint(blobs, owner, load)
+  if (found === null && refused.length > 0) throw noCheckpointFits(owner, refused)
+  return found
+}
+
+/** Starting over by itself could silently lose what the log no longer holds. */
+export function noCheckpointFits(owner: CheckpointOwner, refused: readonly RefusedCheckpoint[]): FreshetError {
+  const { group, topic, partition } = owner
+  const count = (reason: RefusedCheckpoint['reason']) => refused.filter((one) => one.reason === reason).length
+  return new FreshetError(
     'checkpoint-corrupt',
-    `no checkpoint under ${folderOf(owner)} can be read: restore one, or delete them to fold the topic from its start`,
-    { details: { names } },
+    `no checkpoint under ${folderOf(group, topic, partition)} can be used: ${count('damaged')} damaged, ${count('misfit')} ` +
+      'that the processor does not take: restore one, or delete them to fold what the topic still holds',
+    { details: { refused } },
   )
 }

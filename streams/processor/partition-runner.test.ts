@@ -7,7 +7,7 @@ import { deadLetterOf, examples, interactions } from '../../schemas/topics.ts'
 import { type Log, type LogRecord, type NewRecord, offsetOf, partitionOf } from '../log/log.ts'
 import { FreshetError } from '../runtime/errors.ts'
 import { nextTurn } from '../runtime/next-turn.ts'
-import { checkpointName, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
+import { checkpointName, decodeCheckpoint } from './checkpoint.ts'
 import { allRecords, beginLife, crashWorld, type Life } from './crash-world.ts'
 import { readDeadLetter } from './dead-letter.ts'
 import { type PartitionRunner, type PartitionRunnerOptions, partitionRunner } from './partition-runner.ts'
@@ -92,23 +92,33 @@ test('a corrupt checkpoint gives way to the one before; with none left it says s
   const newest = checkpointName(owner, offsetOf(3))
   const bytes = Uint8Array.from(await life.blobs.get(newest))
   bytes[bytes.length - 1]! ^= 1
-  assert.equal(decodeCheckpoint(owner, bytes), null)
+  assert.throws(() => decodeCheckpoint(owner, bytes), RangeError)
   await life.blobs.put(newest, bytes)
   const again = await runThrough(life)
   assert.deepEqual([again.progress().records, again.progress().suppressed], [1, 1])
   assert.deepEqual(sums(await allRecords(life.log, examples)), [1, 3, 6])
-  for (const name of await life.blobs.list('checkpoints/')) await life.blobs.put(name, Uint8Array.from([1, 2, 3]))
-  await assert.rejects(runThrough(life), { code: 'checkpoint-corrupt' })
-})
-
-test('a checkpoint of another processor, cut short or stretched is none', () => {
-  const checkpoint = { next: offsetOf(7), inputSource: null, outputs: [], state: Uint8Array.from([1, 2]) }
-  const bytes = encodeCheckpoint(owner, checkpoint)
-  assert.deepEqual(decodeCheckpoint(owner, bytes)?.next, 7)
-  assert.equal(decodeCheckpoint({ ...owner, processor: 'other' }, bytes), null)
-  for (let length = 0; length < bytes.length; length++)
-    assert.equal(decodeCheckpoint(owner, bytes.subarray(0, length)), null)
-  assert.equal(decodeCheckpoint(owner, Buffer.concat([bytes, bytes])), null)
+  assert.equal(again.progress().checkpointsRefused, 1)
+  // All that was folded is still there: folding it again gives what was lost.
+  const ruin = async () => {
+    for (const name of await life.blobs.list('checkpoints/')) await life.blobs.put(name, Uint8Array.from([1, 2, 3]))
+  }
+  await ruin()
+  const anew = await runThrough(life)
+  assert.deepEqual([anew.progress().records, anew.progress().suppressed, anew.progress().checkpointsRefused], [3, 3, 2])
+  await ruin()
+  const log: Life['log'] = Object.assign(Object.create(life.log) as Life['log'], {
+    bounds: async () => ({ earliest: offsetOf(1), latest: offsetOf(3) }),
+  })
+  await assert.rejects(runThrough({ ...life, log }), (error: FreshetError) => {
+    assert.equal(error.code, 'checkpoint-corrupt')
+    assert.match(error.message, /1 damaged, 0 that the processor does not take/)
+    assert.deepEqual(
+      (error.details.refused as { reason: string }[]).map(({ reason }) => reason),
+      ['damaged'],
+    )
+    return true
+  })
+  await assert.rejects(runThrough(life, { start: 'latest' }), { code: 'checkpoint-corrupt' })
 })
 
 test('bad records become dead letters with their bytes, once, and the partition moves on', async () => {

@@ -3,7 +3,6 @@
 // outputs are those of a run that never was.
 import { decode, encode } from '../../schemas/codec.ts'
 import type { AnyRecord } from '../../schemas/generated.ts'
-import { uniformOf } from '../../schemas/ids.ts'
 import { deadLetterOf, deadLetterTopic } from '../../schemas/topics.ts'
 import {
   type Log,
@@ -18,20 +17,29 @@ import {
 import { assert, FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { BlobStore } from '../stores/blob-store.ts'
-import { type CheckpointOwner, newestCheckpoint, type OutputPosition, putCheckpoint } from './checkpoint.ts'
+import {
+  type Checkpoint,
+  type CheckpointOwner,
+  type CheckpointSearch,
+  findCheckpoint,
+  listCheckpoints,
+  noCheckpointFits,
+  type StoredCheckpoint,
+} from './checkpoint.ts'
+import { Checkpointer, type CheckpointTuning } from './checkpointer.ts'
 import { deadLetterOfRecord } from './dead-letter.ts'
-import { OutputWriter } from './output-writer.ts'
+import { type Output, OutputWriter } from './output-writer.ts'
 import type { Processor, StepOutput } from './processor.ts'
 import { retrying } from './retry.ts'
+import { noProgress, type RunnerProgress } from './runner-progress.ts'
 import { isRepeat } from './source-position.ts'
 
-export interface RunnerTuning {
-  readonly checkpointEveryMs?: number
-  readonly checkpointEveryRecords?: number
+export type { RunnerProgress } from './runner-progress.ts'
+
+export interface RunnerTuning extends CheckpointTuning {
   readonly recordsPerFetchMax?: number
   /** Outputs not yet durable; more stops reading. */
   readonly outputsInFlightMax?: number
-  readonly commitEveryMs?: number
 }
 
 export interface PartitionRunnerOptions extends RunnerTuning {
@@ -50,36 +58,18 @@ export interface PartitionRunnerOptions extends RunnerTuning {
   /** The group member's reader and commit, where the partition is owned through a group. */
   readonly openReader?: (position: ReadPosition) => Promise<Reader>
   readonly commit?: (next: Offset) => Promise<void>
-}
-
-/** What a runner did in this life, and where it stands. */
-export interface RunnerProgress {
-  readonly processor: string
-  readonly group: string
-  readonly topic: string
-  readonly partition: Partition
-  /** Next input offset to fold. */
-  next: Offset
-  /** Next input offset of the newest checkpoint; -1 before the first. */
-  checkpointed: Offset
-  /** Log time of the newest record folded; 0 before the first. */
-  newestTimestampMs: number
-  records: number
-  outputs: number
-  /** Outputs that the log held already. */
-  suppressed: number
-  /** Records dropped because a restarted producer had repeated them. */
-  repeats: number
-  deadLetters: number
-  checkpoints: number
-  retries: number
-  /** Records that retention removed before they were read. */
-  skipped: number
+  /** Told of each checkpoint when it is durable and before older ones go; tried again while its error says so. */
+  readonly onCheckpoint?: (taken: StoredCheckpoint) => Promise<void>
 }
 
 export interface PartitionRunner {
-  /** Resolves after a clean stop, with a final checkpoint; rejects with what made going on impossible. Once only. */
+  /** Resolves after a clean stop, with a final checkpoint; rejects with what made going on impossible. Once only. A step that
+   *  rejects with `stopped` after the signal aborted ends it without one, as if its record had not come. */
   run(signal: AbortSignal): Promise<void>
+  /** Before the signal is aborted: stop without a final checkpoint, because the state is not wanted any more. */
+  abandon(): void
+  /** Whether the processor holds the state of its partition: its checkpoint is loaded, and it has not been told to stop. */
+  readonly isLoaded: boolean
   progress(): Readonly<RunnerProgress>
 }
 
@@ -88,7 +78,6 @@ export function partitionRunner(options: PartitionRunnerOptions): PartitionRunne
 }
 
 const waitMsMax = 1_000
-const checkpointEveryMsDefault = 5_000
 /** Between two readers of a log that is away. */
 const reopenWaitMs = 100
 /** What a clean stop may take for outputs that cannot be appended at the moment. */
@@ -101,51 +90,56 @@ class Runner implements PartitionRunner {
   private readonly sharedOutputs: ReadonlySet<string>
   private partitionsByTopic = new Map<string, number>()
   private inputSource: SourcePosition | null = null
-  private checkpointing: Promise<void> | null = null
-  private failure: { readonly error: unknown } | null = null
-  private lastCheckpointMs = 0
-  private lastCommitMs = 0
-  private recordsSinceCheckpoint = 0
   private started = false
+  private loaded = false
+  /** No final checkpoint: the state is unwanted, or a step did not come to its end. */
+  private abandoned = false
 
   constructor(options: PartitionRunnerOptions) {
     this.options = options
     const { group, topic, partition, processor } = options
     this.owner = { group, topic, partition, processor: processor.name }
     this.sharedOutputs = new Set(options.sharedOutputs)
-    this.state = {
-      ...this.owner,
-      next: offsetOf(0),
-      checkpointed: offsetOf(-1),
-      newestTimestampMs: 0,
-      records: 0,
-      outputs: 0,
-      suppressed: 0,
-      repeats: 0,
-      deadLetters: 0,
-      checkpoints: 0,
-      retries: 0,
-      skipped: 0,
-    }
+    this.state = noProgress(this.owner)
   }
 
   progress(): Readonly<RunnerProgress> {
     return this.state
   }
 
+  get isLoaded(): boolean {
+    return this.loaded
+  }
+
+  abandon(): void {
+    this.abandoned = true
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     assert(!this.started, 'a runner runs once')
     this.started = true
     const giveUp = new AbortController()
+    const onAbort = () => {
+      this.loaded = false
+      this.options.processor.stop?.()
+    }
     try {
       if (signal.aborted) return
-      const outputs = await this.retry(signal, () => this.resume())
-      const writer = this.writerFrom(outputs, giveUp.signal)
-      await this.readAll(signal, writer)
-      await this.stop(writer, giveUp)
+      const { found, refused } = await this.retry(signal, () => this.resume())
+      if (signal.aborted) return
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.loaded = true
+      const writer = this.writerFrom(found, giveUp.signal)
+      const retry = <T>(operation: () => Promise<T>) => this.retry(giveUp.signal, operation)
+      const { owner, state } = this
+      const checkpointer = new Checkpointer({ ...this.options, owner, progress: state }, writer, retry, refused)
+      await this.readAll(signal, writer, checkpointer)
+      await this.stop(writer, checkpointer, giveUp)
     } catch (error) {
       if (!(signal.aborted && error === signal.reason)) throw error
     } finally {
+      this.loaded = false
+      signal.removeEventListener('abort', onAbort)
       giveUp.abort(new FreshetError('stopped', 'the processor has stopped: start it again'))
     }
   }
@@ -156,17 +150,18 @@ class Runner implements PartitionRunner {
     })
   }
 
-  private writerFrom(outputs: readonly OutputPosition[], signal: AbortSignal): OutputWriter {
+  private writerFrom(found: Checkpoint | null, signal: AbortSignal): OutputWriter {
     const { log, runtime, group, outputsInFlightMax = 10_000 } = this.options
     const onRetry = () => {
       this.state.retries++
     }
-    return new OutputWriter({ log, runtime, group, signal, inFlightMax: outputsInFlightMax, onRetry }, outputs)
+    const options = { log, runtime, group, signal, inFlightMax: outputsInFlightMax, onRetry }
+    return new OutputWriter(options, found?.outputs ?? [])
   }
 
-  /** Loads the newest checkpoint and finds the place to read on; gives how far the outputs were by then. */
-  private async resume(): Promise<readonly OutputPosition[]> {
-    const { log, blobs, topic, partition, processor, start = 'earliest' } = this.options
+  /** Loads the newest checkpoint that fits and finds the place to read on. */
+  private async resume(): Promise<CheckpointSearch> {
+    const { log, topic, partition, start = 'earliest' } = this.options
     const specs = await log.topics()
     for (const spec of specs) this.partitionsByTopic.set(spec.name, spec.partitions)
     const input = specs.find((spec) => spec.name === topic)
@@ -174,23 +169,34 @@ class Runner implements PartitionRunner {
     const letters = deadLetterTopic(input)
     await log.ensureTopic(letters)
     this.partitionsByTopic.set(letters.name, letters.partitions)
-    const checkpoint = await newestCheckpoint(blobs, this.owner, (state) => processor.load(state))
+    const search = await this.load()
+    const { found } = search
     const bounds = await log.bounds({ topic, partition })
-    const wanted = checkpoint?.next ?? bounds[start]
+    const wanted = found?.next ?? bounds[start]
     this.state.next = offsetOf(Math.max(wanted, bounds.earliest))
     this.state.skipped += this.state.next - wanted
-    if (checkpoint) this.state.checkpointed = checkpoint.next
-    this.inputSource = checkpoint?.inputSource ?? null
-    // Runners of one thread start together: at a phase of their own they do not stall it together.
-    const { group, runtime, checkpointEveryMs = checkpointEveryMsDefault } = this.options
-    const phase = uniformOf(`${group}/${topic}/${partition}`, 'checkpoint-phase')
-    this.lastCheckpointMs = runtime.clock.monotonicMs() - phase * checkpointEveryMs
-    return checkpoint?.outputs ?? []
+    this.state.checkpointed = found?.next ?? offsetOf(-1)
+    this.inputSource = found?.inputSource ?? null
+    return search
   }
 
-  private async readAll(signal: AbortSignal, writer: OutputWriter): Promise<void> {
-    const { recordsPerFetchMax = 1_000 } = this.options
-    while (!signal.aborted) {
+  private async load(): Promise<CheckpointSearch> {
+    const { log, blobs, processor, topic, partition, start = 'earliest' } = this.options
+    if ((await listCheckpoints(blobs, this.owner)).length === 0) return { found: null, refused: [] }
+    const fresh = processor.dump()
+    const search = await findCheckpoint(blobs, this.owner, (state) => processor.load(state))
+    const { found, refused } = search
+    this.state.checkpointsRefused = refused.length
+    if (found !== null || refused.length === 0) return search
+    // Where the topic still holds everything, folding it again gives what was lost.
+    const { earliest } = await log.bounds({ topic, partition })
+    if (earliest > 0 || start !== 'earliest') throw noCheckpointFits(this.owner, refused)
+    processor.load(fresh)
+    return search
+  }
+
+  private async readAll(signal: AbortSignal, writer: OutputWriter, checkpointer: Checkpointer): Promise<void> {
+    while (!signal.aborted && !this.abandoned) {
       const reader = await this.retry(signal, () => this.openReader())
       const stop = () => {
         writer.wake()
@@ -198,22 +204,34 @@ class Runner implements PartitionRunner {
       }
       signal.addEventListener('abort', stop, { once: true })
       try {
-        while (!signal.aborted) {
+        while (!signal.aborted && !this.abandoned) {
           await writer.room(signal)
           if (signal.aborted) break
-          const records = await reader.next({ recordsMax: recordsPerFetchMax, waitMsMax })
-          for (const record of records) this.fold(record, writer)
-          if (this.failure) throw this.failure.error
-          this.settleProgress(writer)
+          const records = await this.read(reader)
+          if (records === null) {
+            await this.options.runtime.timers.sleep(reopenWaitMs, signal)
+            break
+          }
+          await this.foldAll(records, signal, writer, checkpointer)
+          this.state.suppressed = writer.suppressed
+          const taking = checkpointer.settle(this.inputSource)
+          if (taking) await taking
         }
-      } catch (error) {
-        if (!(error instanceof FreshetError && error.code === 'log-unavailable')) throw error
-        this.state.retries++
-        await this.options.runtime.timers.sleep(reopenWaitMs, signal)
       } finally {
         signal.removeEventListener('abort', stop)
         await reader.close()
       }
+    }
+  }
+
+  /** null: the log is away, and the reader with it. */
+  private async read(reader: Reader): Promise<readonly LogRecord[] | null> {
+    try {
+      return await reader.next({ recordsMax: this.options.recordsPerFetchMax ?? 1_000, waitMsMax })
+    } catch (error) {
+      if (!(error instanceof FreshetError && error.code === 'log-unavailable')) throw error
+      this.state.retries++
+      return null
     }
   }
 
@@ -222,36 +240,74 @@ class Runner implements PartitionRunner {
     return openReader({ topic, partition, from: this.state.next })
   }
 
-  private fold(input: LogRecord, writer: OutputWriter): void {
-    assert(input.offset >= this.state.next, 'offsets only grow')
-    this.state.next = offsetOf(input.offset + 1)
-    this.recordsSinceCheckpoint++
-    if (input.source) {
-      if (isRepeat(input.source, this.inputSource)) {
-        this.state.repeats++
-        return
+  /** Folds records in order; one after another without a turn between them while no step asks for one. */
+  private async foldAll(
+    records: readonly LogRecord[],
+    signal: AbortSignal,
+    writer: OutputWriter,
+    checkpointer: Checkpointer,
+  ): Promise<void> {
+    for (const record of records) {
+      const stepping = this.fold(record, writer)
+      if (stepping) {
+        if (!(await endsWhole(stepping, signal))) {
+          this.abandoned = true
+          return
+        }
+        this.passed(record)
       }
-      this.inputSource = input.source
+      if (checkpointer.folded()) {
+        const taking = checkpointer.settle(this.inputSource)
+        if (taking) await taking
+      }
+      if (stepping && signal.aborted) return
     }
-    // A deletion in a compacted topic carries nothing to fold.
-    if (input.value === null) return
-    this.state.records++
-    this.state.newestTimestampMs = Math.max(this.state.newestTimestampMs, input.timestampMs)
-    const record = decode(input.value)
-    if (record.type === 'undecodable') this.reject(input, record.reason, writer)
-    else this.step(input, record, writer)
   }
 
-  private step(input: LogRecord, record: AnyRecord, writer: OutputWriter): void {
+  /** Folds one record. A promise: its step is not over, and the record does not count as folded before. */
+  private fold(input: LogRecord, writer: OutputWriter): Promise<void> | undefined {
+    assert(input.offset >= this.state.next, 'offsets only grow')
+    const isFolded = input.source !== undefined && isRepeat(input.source, this.inputSource)
+    // A deletion in a compacted topic carries nothing to fold.
+    if (!isFolded && input.value !== null) {
+      const record = decode(input.value)
+      if (record.type === 'undecodable') this.reject(input, record.reason, writer)
+      else {
+        const stepping = this.step(input, record, writer)
+        if (stepping) return stepping
+      }
+    }
+    this.passed(input)
+    return undefined
+  }
+
+  private passed({ offset, source, value, timestampMs }: LogRecord): void {
+    const { state } = this
+    state.next = offsetOf(offset + 1)
+    if (source) {
+      if (isRepeat(source, this.inputSource)) {
+        state.repeats++
+        return
+      }
+      this.inputSource = source
+    }
+    if (value === null) return
+    state.records++
+    state.newestTimestampMs = Math.max(state.newestTimestampMs, timestampMs)
+  }
+
+  /** The outputs of a step go out when it has come to its end: one that gives up has emitted nothing. */
+  private step(input: LogRecord, record: AnyRecord, writer: OutputWriter): Promise<void> | undefined {
     const { topic, partition, offset, key, timestampMs } = input
-    let ordinal = 0
+    const outputs: Output[] = []
     let rejection: string | null = null
+    let isOver = false
     const output: StepOutput = {
       emit: (toTopic, toKey, toRecord, toPartition) => {
+        assert(!isOver, 'a step emits before it ends')
         const owned = this.ownedPartition(toTopic, toPartition)
         const chosen = toPartition ?? owned
-        this.state.outputs++
-        writer.push({
+        outputs.push({
           topic: toTopic,
           owned: this.sharedOutputs.has(toTopic) ? null : owned,
           isDeadLetter: false,
@@ -259,7 +315,7 @@ class Runner implements PartitionRunner {
             key: toKey,
             value: toRecord === null ? null : encode(toRecord),
             timestampMs,
-            source: { offset, ordinal: ordinal++ },
+            source: { offset, ordinal: outputs.length },
             ...(chosen === null ? {} : { partition: chosen }),
           },
         })
@@ -268,8 +324,16 @@ class Runner implements PartitionRunner {
         rejection ??= reason
       },
     }
-    this.options.processor.step({ topic, partition, offset, key, timestampMs, record }, output)
-    if (rejection !== null) this.reject(input, rejection, writer)
+    const end = () => {
+      isOver = true
+      this.state.outputs += outputs.length
+      for (const one of outputs) writer.push(one)
+      if (rejection !== null) this.reject(input, rejection, writer)
+    }
+    const stepping = this.options.processor.step({ topic, partition, offset, key, timestampMs, record }, output)
+    if (typeof stepping?.then === 'function') return stepping.then(end)
+    end()
+    return undefined
   }
 
   /** The input's own partition number, where the output goes there; null where others write to where it goes. */
@@ -294,58 +358,7 @@ class Runner implements PartitionRunner {
     writer.push({ topic, owned: input.partition, isDeadLetter: true, record: { ...record, source } })
   }
 
-  /** Starts a checkpoint or a commit where one is due; neither holds up the fold. */
-  private settleProgress(writer: OutputWriter): void {
-    const {
-      runtime,
-      checkpointEveryMs = checkpointEveryMsDefault,
-      checkpointEveryRecords = 50_000,
-      commitEveryMs = 1_000,
-    } = this.options
-    this.state.suppressed = writer.suppressed
-    const nowMs = runtime.clock.monotonicMs()
-    if (this.checkpointing || this.state.next === this.state.checkpointed) return
-    const isDue =
-      nowMs - this.lastCheckpointMs >= checkpointEveryMs || this.recordsSinceCheckpoint >= checkpointEveryRecords
-    const isCommitDue = this.options.commit !== undefined && nowMs - this.lastCommitMs >= commitEveryMs
-    if (!isDue && !isCommitDue) return
-    this.checkpointing = (isDue ? this.checkpoint(writer) : this.commitDurable(writer))
-      .catch((error: unknown) => {
-        this.failure ??= { error }
-      })
-      .finally(() => {
-        this.checkpointing = null
-      })
-  }
-
-  /** The state is taken now, at a record boundary; it is stored once the outputs before it are durable. */
-  private async checkpoint(writer: OutputWriter): Promise<void> {
-    const { blobs, processor, runtime } = this.options
-    const { next } = this.state
-    const { inputSource } = this
-    const state = processor.dump()
-    this.lastCheckpointMs = runtime.clock.monotonicMs()
-    this.recordsSinceCheckpoint = 0
-    const outputs = await writer.durable()
-    await putCheckpoint(blobs, this.owner, { next, inputSource, outputs, state })
-    this.state.checkpoints++
-    this.state.checkpointed = next
-    await this.commit(next)
-  }
-
-  private async commitDurable(writer: OutputWriter): Promise<void> {
-    const { next } = this.state
-    await writer.durable()
-    await this.commit(next)
-  }
-
-  private async commit(next: Offset): Promise<void> {
-    this.lastCommitMs = this.options.runtime.clock.monotonicMs()
-    // A commit only feeds the lag metric: the next one makes up for one that fails.
-    await this.options.commit?.(next).catch(() => {})
-  }
-
-  private async stop(writer: OutputWriter, giveUp: AbortController): Promise<void> {
+  private async stop(writer: OutputWriter, checkpointer: Checkpointer, giveUp: AbortController): Promise<void> {
     const deadline = new AbortController()
     const { runtime } = this.options
     runtime.timers.sleep(stopMsMax, deadline.signal).then(
@@ -353,12 +366,24 @@ class Runner implements PartitionRunner {
       () => {},
     )
     try {
-      await this.checkpointing
-      if (this.failure) throw this.failure.error
-      if (this.state.next !== this.state.checkpointed) await this.checkpoint(writer)
+      await checkpointer.idle()
+      // Nothing of this life may come after the next one has looked at what is there.
+      if (this.abandoned) await writer.durable()
+      else await checkpointer.finish(this.inputSource)
       this.state.suppressed = writer.suppressed
     } finally {
       deadline.abort()
     }
+  }
+}
+
+/** False where the step gave up because the runner stops. */
+async function endsWhole(stepping: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  try {
+    await stepping
+    return true
+  } catch (error) {
+    if (signal.aborted && error instanceof FreshetError && error.code === 'stopped') return false
+    throw error
   }
 }

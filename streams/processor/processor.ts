@@ -23,6 +23,8 @@ export interface StepOutput {
 
 export interface Processor {
   readonly name: string
+  /** Read after each step; true: a checkpoint is due at once, and the state it takes ends the wish. */
+  readonly wantsCheckpoint?: boolean
   /** Folds one record into the state. Throws only for programmer errors. A promise holds the partition until it resolves:
    *  for the few folds that must ask elsewhere first. One that rejects with `stopped` after `stop` ends the runner without
    *  a final checkpoint. */
@@ -32,8 +34,8 @@ export interface Processor {
   /** Bytes of the whole state; equal states give equal bytes. */
   dump(): Uint8Array
   /** The same bytes as `dump` in parts of a few milliseconds' work each, for large states: the runner lets others run between
-   *  parts and folds nothing meanwhile. */
+   *  parts and folds nothing meanwhile. A part is written later: it must not change after it was given. */
   dumpParts?(): Iterable<Uint8Array>
-  /** Replaces the state by a dump. */
+  /** Replaces the state by a dump. Throws RangeError for one that does not fit; another is loaded then. */
   load(dump: Uint8Array): void
 }
