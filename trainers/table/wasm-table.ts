@@ -1,80 +1,75 @@
 // The table in WebAssembly memory, one memory per table: equal to the Map table byte for byte, with room for up to 4 GiB.
 
 import { assert } from '../../streams/runtime/errors.ts'
-import { hashesOf, idsOfHashes } from './id-hash.ts'
+import { admissionCellsOf } from './admission-filter.ts'
 import { tableKernelModule } from './kernel-module.ts'
+import { RemovedIds } from './removed-ids.ts'
 import type { PushResult, Table, TableSpec } from './table.ts'
-import { dumpByteLength, emptyTableDump, readTableDump } from './table-dump.ts'
+import {
+  admissionCellsIn,
+  blockViews,
+  checkedTableDump,
+  dumpBlocks,
+  dumpByteLength,
+  dumpHead,
+  rowsPerBlock,
+} from './table-dump.ts'
+import type { TableKernel } from './table-kernel.ts'
+import { slicesOf } from './table-slices.ts'
 import { assertTableSpec, optimizerOf, rowColumnsOf } from './table-spec.ts'
 
-/** Rows per kernel call, and ids per chunk that the kernel lists at once. */
+/** Rows per kernel call, and ids that a segment or a chunk may hand over at once. */
 const batchMax = 256
-const chunkRows = 1024
+const idsMax = 4096
+const partBytes = 2 ** 20
+const memoryBytesMax = 2 ** 32 - 2 ** 16
 
-/** Kernel addresses and counts are unsigned but arrive signed. */
-interface TableKernel {
-  readonly memory: WebAssembly.Memory
-  configure(
-    dimension: number,
-    stateColumns: number,
-    kind: number,
-    rowsMax: number,
-    seed: number,
-    scale: number,
-    learningRate: number,
-    initialState: number,
-    epsilon: number,
-    halfLifeMs: number,
-  ): number
-  clear(): number
-  idsAddress(): number
-  timesAddress(): number
-  flagsAddress(): number
-  floatsAddress(): number
-  liveRows(): number
-  touchedRows(): number
-  chunkCount(): number
-  refusedRows(): number
-  pull(count: number): void
-  contains(count: number): void
-  eventTimes(count: number): void
-  push(count: number): number
-  set(count: number): number
-  remove(count: number): void
-  collect(chunk: number, onlyTouched: number): number
-  exportRows(count: number): void
-  importRows(count: number): number
+export interface MeasuredTable extends Table {
+  /** Bytes of memory that rows, index and working space take. */
+  readonly usedBytes: number
 }
 
-/** Synchronous; the kernel is read from the disk once per process. Arrays given to the table may be of any length. */
-export function wasmTable(spec: TableSpec): Table {
+/** Synchronous; the kernel is read from the disk once per process. Arrays given to the table may be of any length. Address
+ *  space for `rowsMax` rows is reserved at once, memory is taken as rows come. */
+export function wasmTable(spec: TableSpec): MeasuredTable {
   assertTableSpec(spec)
   return new WasmTable(spec, tableKernelModule())
 }
 
-class WasmTable implements Table {
+class WasmTable implements MeasuredTable {
   readonly spec: TableSpec
+  readonly sliceCount: number
   readonly #kernel: TableKernel
   readonly #rowColumns: number
+  readonly #cells: number
+  readonly #removed = new RemovedIds()
+  #writes = 0
   #buffer: ArrayBufferLike | undefined
   #ids!: BigUint64Array
   #times!: Float64Array
+  #occurrences!: Uint32Array
   #flags!: Uint8Array
   #floats!: Float32Array
 
   constructor(spec: TableSpec, module: WebAssembly.Module) {
     this.spec = spec
-    const kind = optimizerOf(spec).number
-    assert(kind < 4, `table ${spec.name}: its optimizer has no kernel`)
-    const stateColumns = rowColumnsOf(spec) - spec.dimension
-    const [first = 0, initialState = 0, epsilon = 0] = optimizerOf(spec).parameters(spec.optimizer, spec.dimension)
-    const [learningRate, halfLifeMs] = kind === 3 ? [0, first] : [first, 1]
-    this.#kernel = new WebAssembly.Instance(module, {}).exports as unknown as TableKernel
-    this.#rowColumns = spec.dimension + stateColumns
-    const { dimension, rowsMax, seed, initialScale } = spec
-    const numbers = [learningRate, initialState, epsilon, halfLifeMs] as const
-    const ready = this.#kernel.configure(dimension, stateColumns, kind, rowsMax, seed, initialScale, ...numbers)
+    const { dimension, rowsMax, seed, initialScale, admission } = spec
+    const slices = slicesOf(spec)
+    this.sliceCount = slices.count
+    this.#rowColumns = rowColumnsOf(spec)
+    this.#cells = admissionCellsOf(admission)
+    const report = (count: number) => this.#removed.append(this.#idsAt(this.#kernel.removedAddress(), count))
+    this.#kernel = new WebAssembly.Instance(module, { table: { report } }).exports as unknown as TableKernel
+    const optimizer = optimizerOf(spec)
+    const [first = 0, second = 0, third = 0, fourth = 0] = optimizer.parameters(spec.optimizer, dimension)
+    const stateColumns = this.#rowColumns - dimension
+    this.#kernel.configureOptimizer(optimizer.number, dimension, stateColumns, first, second, third, fourth)
+    const sliceNumbers = [slices.bits, slices.rowsMax, slices.evicted] as const
+    const admittedAfter = admission?.occurrences ?? 1
+    const ready = this.#kernel.configure(rowsMax, seed, initialScale, ...sliceNumbers, this.#cells, admittedAfter)
     assert(ready, `table ${spec.name}: no memory for its index`)
+    const needed = this.#kernel.neededBytes()
+    assert(needed <= memoryBytesMax, `table ${spec.name}: ${rowsMax} rows take ${needed} bytes, one memory has 4 GiB`)
     this.#remakeViews()
   }
 
@@ -82,12 +77,15 @@ class WasmTable implements Table {
     return this.#kernel.liveRows() >>> 0
   }
 
+  get usedBytes(): number {
+    return this.#kernel.usedBytes()
+  }
+
   pull(ids: BigUint64Array, count: number, out: Float32Array): void {
     const { dimension } = this.spec
     assert(ids.length >= count && out.length >= count * dimension, 'pull: an array is too short')
     for (let start = 0; start < count; start += batchMax) {
-      const size = Math.min(batchMax, count - start)
-      this.#ids.set(ids.subarray(start, start + size))
+      const size = this.#fillIds(ids, count, start)
       this.#kernel.pull(size)
       out.set(this.#floats.subarray(0, size * dimension), start * dimension)
     }
@@ -96,8 +94,7 @@ class WasmTable implements Table {
   contains(ids: BigUint64Array, count: number, out: Uint8Array): void {
     assert(ids.length >= count && out.length >= count, 'contains: an array is too short')
     for (let start = 0; start < count; start += batchMax) {
-      const size = Math.min(batchMax, count - start)
-      this.#ids.set(ids.subarray(start, start + size))
+      const size = this.#fillIds(ids, count, start)
       this.#kernel.contains(size)
       out.set(this.#flags.subarray(0, size), start)
     }
@@ -106,90 +103,128 @@ class WasmTable implements Table {
   eventTimes(ids: BigUint64Array, count: number, out: Float64Array): void {
     assert(ids.length >= count && out.length >= count, 'eventTimes: an array is too short')
     for (let start = 0; start < count; start += batchMax) {
-      const size = Math.min(batchMax, count - start)
-      this.#ids.set(ids.subarray(start, start + size))
+      const size = this.#fillIds(ids, count, start)
       this.#kernel.eventTimes(size)
       out.set(this.#times.subarray(0, size), start)
     }
   }
 
-  push(ids: BigUint64Array, count: number, gradients: Float32Array, eventTimesMs: Float64Array): PushResult {
-    let updated = 0
-    let refused = 0
-    for (let start = 0; start < count; start += batchMax) {
-      const size = this.#fillScratch(ids, count, start, gradients, eventTimesMs)
-      updated += this.#kernel.push(size)
-      refused += this.#kernel.refusedRows()
-      this.#freshViews()
-    }
-    return { updated, refused, nonFinite: refused, badTime: 0, noMemory: 0, unadmitted: 0, evicted: 0 }
+  push(
+    ids: BigUint64Array,
+    count: number,
+    gradients: Float32Array,
+    eventTimesMs: Float64Array,
+    occurrences?: Uint32Array,
+  ): PushResult {
+    assert(occurrences === undefined || occurrences.length >= count, 'push: an array is too short')
+    return this.#write(ids, count, gradients, eventTimesMs, (size, start) => {
+      if (this.#cells > 0) {
+        if (occurrences) this.#occurrences.set(occurrences.subarray(start, start + size))
+        else this.#occurrences.fill(1)
+      }
+      return this.#kernel.push(size)
+    })
   }
 
   set(ids: BigUint64Array, count: number, values: Float32Array, eventTimesMs: Float64Array): PushResult {
-    let updated = 0
-    let refused = 0
-    for (let start = 0; start < count; start += batchMax) {
-      const size = this.#fillScratch(ids, count, start, values, eventTimesMs)
-      updated += this.#kernel.set(size)
-      refused += this.#kernel.refusedRows()
-      this.#freshViews()
-    }
-    return { updated, refused, nonFinite: refused, badTime: 0, noMemory: 0, unadmitted: 0, evicted: 0 }
+    return this.#write(ids, count, values, eventTimesMs, (size) => this.#kernel.set(size))
   }
 
   remove(ids: BigUint64Array, count: number): void {
-    for (let start = 0; start < count; start += batchMax) {
-      const size = Math.min(batchMax, count - start)
-      this.#ids.set(ids.subarray(start, start + size))
-      this.#kernel.remove(size)
+    this.#writes++
+    for (let start = 0; start < count; start += batchMax) this.#kernel.remove(this.#fillIds(ids, count, start))
+  }
+
+  expire(watermarkMs: number, slice?: number): number {
+    assert(Number.isFinite(watermarkMs), `expire: a watermark of ${watermarkMs}`)
+    const { expiresAfterMs } = this.spec
+    if (typeof expiresAfterMs !== 'number') return 0
+    this.#writes++
+    const first = slice ?? 0
+    const last = slice ?? this.sliceCount - 1
+    let expired = 0
+    for (let each = first; each <= last; each++) {
+      expired += Math.max(0, this.#kernel.expire(each, watermarkMs - expiresAfterMs))
     }
+    this.#freshViews()
+    return expired
   }
 
   drainTouched(): BigUint64Array {
-    return this.#collect(this.#kernel.touchedRows() >>> 0, true)
-  }
-
-  readonly sliceCount = 1
-
-  expire(): number {
-    return 0
+    const ids = new BigUint64Array(this.#kernel.touchedRows() >>> 0)
+    const chunks = ids.length === 0 ? 0 : this.#kernel.chunkCount()
+    let filled = 0
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const size = this.#kernel.collectTouched(chunk)
+      ids.set(this.#ids.subarray(0, size), filled)
+      filled += size
+    }
+    assert(filled === ids.length, `table ${this.spec.name}: ${filled} touched ids found, ${ids.length} counted`)
+    return ids.sort()
   }
 
   drainRemoved(): BigUint64Array {
-    return new BigUint64Array(0)
+    const ids = this.#removed.drain()
+    const present = new Uint8Array(ids.length)
+    this.contains(ids, ids.length, present)
+    return present.includes(1) ? ids.filter((_, index) => present[index] === 0) : ids
+  }
+
+  dump(): Uint8Array {
+    const bytes = new Uint8Array(this.dumpByteLength)
+    let filled = 0
+    for (const part of this.dumpParts()) {
+      bytes.set(part, filled)
+      filled += part.length
+    }
+    return bytes
   }
 
   get dumpByteLength(): number {
     return dumpByteLength(this.spec, this.rows)
   }
 
-  dumpParts(): Iterable<Uint8Array> {
-    return [this.dump()]
-  }
-
-  dump(): Uint8Array {
-    const dump = emptyTableDump(this.spec, this.rows)
-    const columns = this.#rowColumns
-    dump.ids.set(idsOfHashes(hashesOf(this.#collect(this.rows, false)).sort()))
-    for (let start = 0; start < dump.ids.length; start += batchMax) {
-      const size = Math.min(batchMax, dump.ids.length - start)
-      this.#ids.set(dump.ids.subarray(start, start + size))
-      this.#kernel.exportRows(size)
-      dump.eventTimesMs.set(this.#times.subarray(0, size), start)
-      dump.rows.set(this.#floats.subarray(0, size * columns), start * columns)
+  *dumpParts(): Generator<Uint8Array> {
+    const writes = this.#writes
+    const unchanged = () => assert(writes === this.#writes, `table ${this.spec.name} was written to during its dump`)
+    const head = dumpHead(this.spec, this.rows, this.#admissionCells())
+    for (let start = 0; start < head.length; start += partBytes) {
+      unchanged()
+      yield head.subarray(start, start + partBytes)
     }
-    return dump.bytes
+    const rowBytes = 16 + this.#rowColumns * 4
+    const partRows = Math.max(1, Math.floor(partBytes / (rowBytes * rowsPerBlock))) * rowsPerBlock
+    const hashes = new BigUint64Array(partRows + idsMax)
+    let held = 0
+    let segment = 0
+    for (let left = this.rows; left > 0; ) {
+      unchanged()
+      while (held < Math.min(partRows, left)) {
+        const size = this.#kernel.collectHashes(segment)
+        hashes.set(this.#ids.subarray(0, size).sort(), held)
+        held += size
+        segment = this.#kernel.nextSegment(segment)
+      }
+      const count = Math.min(partRows, left)
+      yield this.#exported(hashes.subarray(0, count), rowBytes)
+      hashes.copyWithin(0, count, held)
+      held -= count
+      left -= count
+    }
   }
 
   load(dump: Uint8Array): void {
-    const { ids, eventTimesMs, rows, columns } = readTableDump(this.spec, dump)
+    const bytes = checkedTableDump(this.spec, dump)
+    this.#writes++
+    this.#removed.clear()
     this.#kernel.clear()
-    for (let start = 0; start < ids.length; start += batchMax) {
-      const size = Math.min(batchMax, ids.length - start)
-      this.#ids.set(ids.subarray(start, start + size))
-      this.#times.set(eventTimesMs.subarray(start, start + size))
-      this.#floats.set(rows.subarray(start * columns, (start + size) * columns))
-      const placed = this.#kernel.importRows(size)
+    this.#freshViews()
+    this.#admissionCells().set(admissionCellsIn(this.spec, bytes))
+    for (const { block } of dumpBlocks(this.spec, bytes)) {
+      this.#ids.set(block.ids)
+      this.#times.set(block.eventTimesMs)
+      this.#floats.set(block.rows)
+      const placed = this.#kernel.importRows(block.ids.length)
       this.#freshViews()
       if (placed) continue
       this.#kernel.clear()
@@ -197,28 +232,61 @@ class WasmTable implements Table {
     }
   }
 
-  /** Ids ascending, all or only the touched ones, which are cleared. */
-  #collect(count: number, onlyTouched: boolean): BigUint64Array {
-    const ids = new BigUint64Array(count)
-    const chunks = count === 0 ? 0 : this.#kernel.chunkCount()
-    let filled = 0
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      const size = this.#kernel.collect(chunk, onlyTouched ? 1 : 0)
-      ids.set(this.#ids.subarray(0, size), filled)
-      filled += size
+  /** Whole blocks of rows, but for the last of all. */
+  #exported(hashes: BigUint64Array, rowBytes: number): Uint8Array {
+    const bytes = new Uint8Array(hashes.length * rowBytes)
+    for (let start = 0; start < hashes.length; start += rowsPerBlock) {
+      const size = this.#fillIds(hashes, hashes.length, start)
+      this.#kernel.exportRows(size)
+      const block = blockViews(bytes.buffer, start * rowBytes, size, this.#rowColumns)
+      block.ids.set(this.#ids.subarray(0, size))
+      block.eventTimesMs.set(this.#times.subarray(0, size))
+      block.rows.set(this.#floats.subarray(0, size * this.#rowColumns))
     }
-    assert(filled === count, `table ${this.spec.name}: ${filled} ids found, ${count} counted`)
-    return ids.sort()
+    return bytes
   }
 
-  #fillScratch(ids: BigUint64Array, count: number, start: number, rows: Float32Array, times: Float64Array): number {
+  #write(
+    ids: BigUint64Array,
+    count: number,
+    rows: Float32Array,
+    eventTimesMs: Float64Array,
+    call: (size: number, start: number) => number,
+  ): PushResult {
     const { dimension } = this.spec
+    const long = ids.length >= count && eventTimesMs.length >= count && rows.length >= count * dimension
+    assert(long, 'an array is too short')
+    this.#writes++
+    const kernel = this.#kernel
+    let [updated, nonFinite, badTime, noMemory, unadmitted, evicted] = [0, 0, 0, 0, 0, 0]
+    for (let start = 0; start < count; start += batchMax) {
+      const size = this.#fillIds(ids, count, start)
+      this.#times.set(eventTimesMs.subarray(start, start + size))
+      this.#floats.set(rows.subarray(start * dimension, (start + size) * dimension))
+      updated += call(size, start)
+      nonFinite += kernel.nonFiniteRows()
+      badTime += kernel.badTimeRows()
+      noMemory += kernel.noMemoryRows()
+      unadmitted += kernel.unadmittedRows()
+      evicted += kernel.evictedRows()
+      this.#freshViews()
+    }
+    return { updated, refused: nonFinite + badTime + noMemory, nonFinite, badTime, noMemory, unadmitted, evicted }
+  }
+
+  /** Returns how many of the `count` ids fit from `start`. */
+  #fillIds(ids: BigUint64Array, count: number, start: number): number {
     const size = Math.min(batchMax, count - start)
-    assert(ids.length >= count && times.length >= count && rows.length >= count * dimension, 'an array is too short')
     this.#ids.set(ids.subarray(start, start + size))
-    this.#times.set(times.subarray(start, start + size))
-    this.#floats.set(rows.subarray(start * dimension, (start + size) * dimension))
     return size
+  }
+
+  #idsAt(address: number, count: number): BigUint64Array {
+    return new BigUint64Array(this.#kernel.memory.buffer, address >>> 0, count)
+  }
+
+  #admissionCells(): Uint32Array {
+    return new Uint32Array(this.#kernel.memory.buffer, this.#kernel.admissionAddress() >>> 0, this.#cells)
   }
 
   /** A memory that has grown has a new buffer, and views of the old one are empty: due after each call that adds rows. */
@@ -229,8 +297,9 @@ class WasmTable implements Table {
   #remakeViews(): void {
     const { buffer } = this.#kernel.memory
     this.#buffer = buffer
-    this.#ids = new BigUint64Array(buffer, this.#kernel.idsAddress() >>> 0, chunkRows)
+    this.#ids = this.#idsAt(this.#kernel.idsAddress(), idsMax)
     this.#times = new Float64Array(buffer, this.#kernel.timesAddress() >>> 0, batchMax)
+    this.#occurrences = new Uint32Array(buffer, this.#kernel.occurrencesAddress() >>> 0, batchMax)
     this.#flags = new Uint8Array(buffer, this.#kernel.flagsAddress() >>> 0, batchMax)
     this.#floats = new Float32Array(buffer, this.#kernel.floatsAddress() >>> 0, batchMax * this.#rowColumns)
   }

@@ -1,5 +1,5 @@
-// The numbers of a row: initial values, finiteness and the optimizers' updates, in IEEE basic operations only (no fused or
-// relaxed ones, no library functions), so that the same input gives the same bytes on every machine.
+// The numbers of a row: initial values, finiteness, copies. Here and in the optimizers' files: IEEE basic operations only
+// (no fused or relaxed ones, no library functions), so that the same input gives the same bytes on every machine.
 
 const golden: u32 = 0x9e3779b9
 /** Larger gradients are refused with the infinite ones: below it no square, product or sum here can overflow. */
@@ -56,64 +56,6 @@ function allBelow(at: usize, dimension: u32, limit: f32): bool {
     at += 4
   }
   return rest && i32x4.all_true(good)
-}
-
-/** accumulator += g^2 (held at the largest float), value -= rate * g / (sqrt(accumulator) + epsilon) (Duchi et al. 2011). */
-// @ts-ignore: decorator
-@inline
-export function adagrad(values: usize, gradient: usize, dimension: u32, rate: f32, epsilon: f32): void {
-  const bytes = usize(dimension) << 2
-  const end = values + bytes
-  const rates = f32x4.splat(rate)
-  const epsilons = f32x4.splat(epsilon)
-  const largest = f32x4.splat(f32.MAX_VALUE)
-  while (values + 16 <= end) {
-    const g = v128.load(gradient)
-    const sum = f32x4.pmin(f32x4.add(v128.load(values + bytes), f32x4.mul(g, g)), largest)
-    v128.store(values + bytes, sum)
-    const move = f32x4.div(f32x4.mul(rates, g), f32x4.add(f32x4.sqrt(sum), epsilons))
-    v128.store(values, f32x4.sub(v128.load(values), move))
-    values += 16
-    gradient += 16
-  }
-  while (values < end) {
-    const g = load<f32>(gradient)
-    const sum = min<f32>(load<f32>(values + bytes) + g * g, f32.MAX_VALUE)
-    store<f32>(values + bytes, sum)
-    store<f32>(values, load<f32>(values) - (rate * g) / (sqrt<f32>(sum) + epsilon))
-    values += 4
-    gradient += 4
-  }
-}
-
-/** value = value * keep + g * rate: descent with rate below zero, a sum with both one, a decayed sum with keep below one. */
-// @ts-ignore: decorator
-@inline
-export function scaledAdd(values: usize, gradient: usize, dimension: u32, keep: f32, rate: f32): void {
-  const end = values + (usize(dimension) << 2)
-  const keeps = f32x4.splat(keep)
-  const rates = f32x4.splat(rate)
-  while (values + 16 <= end) {
-    const held = f32x4.mul(v128.load(values), keeps)
-    v128.store(values, f32x4.add(held, f32x4.mul(v128.load(gradient), rates)))
-    values += 16
-    gradient += 16
-  }
-  while (values < end) {
-    store<f32>(values, load<f32>(values) * keep + load<f32>(gradient) * rate)
-    values += 4
-    gradient += 4
-  }
-}
-
-/** 2^-x for x >= 0, relative error below 1e-15: the whole part through the exponent bits, the rest by its Taylor series. */
-export function halved(x: f64): f64 {
-  if (x >= 1022) return 0
-  const whole = floor(x + 0.5)
-  const y = (whole - x) * 0.6931471805599453
-  let sum: f64 = 1
-  for (let k: f64 = 13; k >= 1; k -= 1) sum = 1 + (sum * y) / k
-  return sum * reinterpret<f64>(u64(1023 - i64(whole)) << 52)
 }
 
 // @ts-ignore: decorator

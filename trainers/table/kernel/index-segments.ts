@@ -1,21 +1,23 @@
 // Finds the row of an id by extendible hashing (Fagin et al. 1979): a directory over the top hash bits names segments of
 // 4,096 slots with linear probing. A full segment splits in two, so growing never stops for more than one segment.
 
+import { hashOf } from './id-hash'
 import { allocate } from './memory'
+import { entryOf } from './rows'
 
-/** A slot: id u64 (0: empty), row number u32, address of the row's entry u32. */
-const slotBytes: usize = 16
-const slotsPerSegment: u64 = 4096
-const slotMask: u64 = slotsPerSegment - 1
-/** A segment's header: entry count u32, local depth u32, and padding up to a cache line. */
+/** A slot: row number + 1 u32 (0: empty), tag u32: the upper half of the id's hash. The whole id is in the row's entry. */
+const slotBytes: usize = 8
+export const slotsPerSegment: u32 = 4096
+const slotMask: u32 = slotsPerSegment - 1
+/** A segment's header: slots in use u32, local depth u32, and padding up to a cache line. */
 const headerBytes: usize = 64
-const segmentBytes: u64 = slotsPerSegment * u64(slotBytes) + u64(headerBytes)
-/** Beyond 0.7 a missing id costs more than six probes. */
-const splitAbove: u32 = 2867
+const segmentBytes: usize = usize(slotsPerSegment) * slotBytes + headerBytes
+/** 0.8: half of it, right after a split, are 20 bytes a row; all of it are 3 probes for an id that is there. */
+const splitAbove: u32 = 3277
 /** Reached only by ids chosen to collide: past this a segment that may not split refuses. */
 const fullAbove: u32 = 3900
-/** Hash bits 0 to 11 choose the slot, so the directory may use the 52 above; 22 bits are already more than 4 GiB of rows. */
-const depthLimit: u32 = 22
+/** The tag's low 12 bits choose the slot, so the directory may use the 20 above. */
+const depthLimit: u32 = 20
 
 let directory: usize = 0
 let depth: u32 = 1
@@ -25,8 +27,7 @@ let spare: usize = 0
 /** Reserves the directory and one empty segment. False when memory is out. */
 export function createIndex(rowsMax: u32): bool {
   depth = 1
-  depthMax = 3
-  while (depthMax < depthLimit && (u64(1) << depthMax) * 1024 < u64(rowsMax) * 4) depthMax++
+  depthMax = depthMaxOf(rowsMax)
   directory = allocate(u64(4) << depthMax)
   spare = allocate(segmentBytes)
   if (directory == 0 || spare == 0) return false
@@ -37,37 +38,58 @@ export function createIndex(rowsMax: u32): bool {
   return true
 }
 
-// @ts-ignore: decorator
-@inline
-export function hashOf(id: u64): u64 {
-  let x = id
-  x ^= x >> 30
-  x *= 0xbf58476d1ce4e5b9
-  x ^= x >> 27
-  x *= 0x94d049bb133111eb
-  return x ^ (x >> 31)
+/** Upper bound of what an index of `rowsMax` ids takes, unless they were chosen to collide. */
+export function bytesOfIndex(rowsMax: u32): u64 {
+  const segments = (u64(rowsMax) / u64(splitAbove / 2) + 4) * 9 / 8
+  return (segments + 1) * u64(segmentBytes) + (u64(4) << depthMaxOf(rowsMax))
+}
+
+function depthMaxOf(rowsMax: u32): u32 {
+  let bits: u32 = 3
+  while (bits < depthLimit && (u64(1) << bits) * 1024 < u64(rowsMax) * 4) bits++
+  return bits
 }
 
 /** Where probing for this hash starts. */
 // @ts-ignore: decorator
 @inline
 export function homeSlot(hash: u64): usize {
-  return segmentOf(hash) + headerBytes + usize(hash & slotMask) * slotBytes
+  return segmentOf(hash) + headerBytes + usize(u32(hash >> 32) & slotMask) * slotBytes
+}
+
+/** Entry address of the first row whose tag fits, likely the id's own, or 0. Reads no entry. */
+// @ts-ignore: decorator
+@inline
+export function likelySlot(hash: u64): u32 {
+  const slots = segmentOf(hash) + headerBytes
+  const tag = u32(hash >> 32)
+  let position = tag & slotMask
+  while (true) {
+    const slot = load<u64>(slots + usize(position) * slotBytes)
+    if (u32(slot >> 32) == tag || slot == 0) return u32(slot)
+    position = (position + 1) & slotMask
+  }
 }
 
 /** The slot that holds `id`, or 0. `id` is not 0. */
-// @ts-ignore: decorator
-@inline
 export function findSlot(id: u64, hash: u64): usize {
   const slots = segmentOf(hash) + headerBytes
-  let position = hash & slotMask
+  const tag = u32(hash >> 32)
+  let position = tag & slotMask
   while (true) {
     const slot = slots + usize(position) * slotBytes
     const held = load<u64>(slot)
-    if (held == id) return slot
     if (held == 0) return 0
+    if (u32(held >> 32) == tag && load<u64>(entryOf(u32(held) - 1)) == id) return slot
     position = (position + 1) & slotMask
   }
+}
+
+/** The row of a slot that `findSlot` gave. */
+// @ts-ignore: decorator
+@inline
+export function rowIn(slot: usize): u32 {
+  return load<u32>(slot) - 1
 }
 
 /** Whether one more id of this hash has a place; splits its segment when that is due. */
@@ -81,9 +103,9 @@ export function makeRoom(hash: u64): bool {
 }
 
 /** Adds an id that is absent, after `makeRoom`. */
-export function addSlot(id: u64, hash: u64, rest: u64): void {
+export function addSlot(hash: u64, row: u32): void {
   const segment = segmentOf(hash)
-  place(segment, hash, id, rest)
+  place(segment, (hash & ~u64(0xffffffff)) | u64(row + 1))
   store<u32>(segment, load<u32>(segment) + 1)
 }
 
@@ -91,22 +113,62 @@ export function addSlot(id: u64, hash: u64, rest: u64): void {
 export function removeSlot(slot: usize, hash: u64): void {
   const segment = segmentOf(hash)
   const slots = segment + headerBytes
-  let hole = u64((slot - slots) / slotBytes)
+  let hole = u32((slot - slots) / slotBytes)
   let position = hole
   while (true) {
     position = (position + 1) & slotMask
-    const from = slots + usize(position) * slotBytes
-    const id = load<u64>(from)
-    if (id == 0) break
-    const home = hashOf(id) & slotMask
+    const held = load<u64>(slots + usize(position) * slotBytes)
+    if (held == 0) break
+    const home = u32(held >> 32) & slotMask
     if (((position - home) & slotMask) < ((position - hole) & slotMask)) continue
-    const to = slots + usize(hole) * slotBytes
-    store<u64>(to, id)
-    store<u64>(to, load<u64>(from, 8), 8)
+    store<u64>(slots + usize(hole) * slotBytes, held)
     hole = position
   }
   store<u64>(slots + usize(hole) * slotBytes, 0)
   store<u32>(segment, load<u32>(segment) - 1)
+}
+
+/** Directory entries; those that name one segment stand together. */
+export function directorySize(): u32 {
+  return u32(1) << depth
+}
+
+/** The directory entry after those that name the same segment as this one. */
+export function segmentEnd(entry: u32): u32 {
+  const localDepth = load<u32>(segmentAt(entry), 4)
+  return entry + (u32(1) << (depth - localDepth))
+}
+
+/** Directory entry for the top bits of a hash. */
+export function directoryEntry(hash: u64): u32 {
+  return u32(hash >> u64(64 - depth))
+}
+
+/** Writes the hashes of the segment's ids, in no order, and returns how many they are. */
+export function hashesOfSegment(entry: u32, out: usize): u32 {
+  const slots = segmentAt(entry) + headerBytes
+  let count: u32 = 0
+  for (let position: u32 = 0; position < slotsPerSegment; position++) {
+    const row = load<u32>(slots + usize(position) * slotBytes)
+    if (row == 0) continue
+    store<u64>(out + (usize(count) << 3), hashOf(load<u64>(entryOf(row - 1))))
+    count++
+  }
+  return count
+}
+
+/** Writes the entry addresses u32 of the segment's rows whose tag is within the range, and returns how many they are. */
+export function entriesOfSegment(entry: u32, tagFrom: u32, tagTo: u32, out: usize): u32 {
+  const slots = segmentAt(entry) + headerBytes
+  let count: u32 = 0
+  for (let position: u32 = 0; position < slotsPerSegment; position++) {
+    const slot = load<u64>(slots + usize(position) * slotBytes)
+    const tag = u32(slot >> 32)
+    if (slot == 0 || tag < tagFrom || tag > tagTo) continue
+    store<u32>(out + (usize(count) << 2), u32(entryOf(u32(slot) - 1)))
+    count++
+  }
+  return count
 }
 
 // @ts-ignore: decorator
@@ -115,21 +177,23 @@ function segmentOf(hash: u64): usize {
   return usize(load<u32>(directory + usize((hash >> u64(64 - depth)) << 2)))
 }
 
+function segmentAt(entry: u32): usize {
+  return usize(load<u32>(directory + (usize(entry) << 2)))
+}
+
 function emptySegment(localDepth: u32): usize {
   const segment = allocate(segmentBytes)
   if (segment == 0) return 0
-  memory.fill(segment, 0, usize(segmentBytes))
+  memory.fill(segment, 0, segmentBytes)
   store<u32>(segment, localDepth, 4)
   return segment
 }
 
-function place(segment: usize, hash: u64, id: u64, rest: u64): void {
+function place(segment: usize, slot: u64): void {
   const slots = segment + headerBytes
-  let position = hash & slotMask
+  let position = u32(slot >> 32) & slotMask
   while (load<u64>(slots + usize(position) * slotBytes) != 0) position = (position + 1) & slotMask
-  const slot = slots + usize(position) * slotBytes
-  store<u64>(slot, id)
-  store<u64>(slot, rest, 8)
+  store<u64>(slots + usize(position) * slotBytes, slot)
 }
 
 /** Moves the ids whose next hash bit is set to a new segment. */
@@ -151,17 +215,15 @@ function split(segment: usize, hash: u64): bool {
 }
 
 function redistribute(segment: usize, sibling: usize, localDepth: u32): void {
-  memory.copy(spare, segment, usize(segmentBytes))
-  memory.fill(segment, 0, usize(segmentBytes))
+  memory.copy(spare, segment, segmentBytes)
+  memory.fill(segment, 0, segmentBytes)
   let kept: u32 = 0
   let moved: u32 = 0
-  for (let position: u64 = 0; position < slotsPerSegment; position++) {
-    const slot = spare + headerBytes + usize(position) * slotBytes
-    const id = load<u64>(slot)
-    if (id == 0) continue
-    const hash = hashOf(id)
-    const moves = ((hash >> u64(63 - localDepth)) & 1) != 0
-    place(moves ? sibling : segment, hash, id, load<u64>(slot, 8))
+  for (let position: u32 = 0; position < slotsPerSegment; position++) {
+    const slot = load<u64>(spare + headerBytes + usize(position) * slotBytes)
+    if (slot == 0) continue
+    const moves = ((slot >> u64(63 - localDepth)) & 1) != 0
+    place(moves ? sibling : segment, slot)
     if (moves) moved++
     else kept++
   }

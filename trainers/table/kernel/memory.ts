@@ -8,6 +8,7 @@ const growthPagesMax: u64 = 512
 
 let next: u64 = 0
 
+/** Where the next allocation starts: all below is in use. */
 export function mark(): u64 {
   if (next == 0) next = (u64(__heap_base) + 63) & ~63
   return next
@@ -15,6 +16,14 @@ export function mark(): u64 {
 
 export function rewind(to: u64): void {
   next = to
+}
+
+/** All addresses below `end`, at once. They cost nothing until they are written to, and later allocations within
+ *  them need not grow the memory. Where they are refused, allocations grow it step by step. */
+export function reserve(end: u64): void {
+  const want = min((end + pageBytes - 1) / pageBytes, pagesMax)
+  const have = u64(memory.size())
+  if (want > have) memory.grow(i32(want - have))
 }
 
 /** Address of `bytes` fresh bytes whose content is undefined; 0 when the memory cannot grow that far. */

@@ -1,6 +1,5 @@
-// Keeps rows in chunks of 1,024 that never move: values and optimizer state contiguous, and before every four rows one
-// cache line with their ids and event times, so that a row and its entry mostly share a page. Removed rows are chained and
-// used again. Touched bits lie apart, dense enough to stay in cache.
+// Keeps rows in chunks of 1,024 that never move: id and event time, then values and optimizer state, without a gap. Removed
+// rows are chained and used again. Touched bits lie apart, dense enough to stay in cache.
 
 import { allocate } from './memory'
 
@@ -10,35 +9,36 @@ const chunkMask: u32 = rowsPerChunk - 1
 const touchedBytesPerChunk: usize = 128
 /** Chunks whose touched bits are allocated together: two pages. */
 const chunksPerTouchedBlock: u32 = 64
-const rowsPerBlock: u32 = 4
-/** Per row: id u64 (0: unused), event time f64; in an unused row the second word chains to the next unused one. */
-const entryBytes: usize = 16
-const blockEntriesBytes: usize = entryBytes * usize(rowsPerBlock)
+/** Id u64 (0: unused), event time f64; in an unused row the second word chains to the next unused one. */
+export const entryBytes: usize = 16
 const noRow: u32 = 0xffffffff
 
 /** Per chunk: its address u32, the address of its touched bits u32. */
 let chunks: usize = 0
-let blockBytes: usize = 0
 let strideBytes: usize = 0
-let capacity: u32 = 0
 let everUsed: u32 = 0
 let unused: u32 = noRow
 let live: u32 = 0
 let touched: u32 = 0
 
 /** Reserves the chunk list. False when memory is out. */
-export function createRows(rowsMax: u32, rowBytes: usize): bool {
-  strideBytes = (rowBytes + 15) & ~15
-  blockBytes = blockEntriesBytes + strideBytes * usize(rowsPerBlock)
-  capacity = rowsMax
+export function createRows(rowsMax: u32, payloadBytes: usize): bool {
+  strideBytes = entryBytes + payloadBytes
   everUsed = 0
   unused = noRow
   live = 0
   touched = 0
-  chunks = allocate(((u64(rowsMax) >> u64(chunkShift)) + 1) * 8)
+  chunks = allocate(((u64(rowsMax) >> u64(chunkShift)) + 2) * 8)
   if (chunks == 0) return false
   store<u64>(chunks, 0)
   return true
+}
+
+/** Upper bound of what `rowsMax` rows take. */
+export function bytesOfRows(rowsMax: u32, payloadBytes: usize): u64 {
+  const chunkCount = (u64(rowsMax) >> u64(chunkShift)) + 2
+  const bytesPerChunk = u64(rowsPerChunk) * u64(entryBytes + payloadBytes) + u64(touchedBytesPerChunk) + 8
+  return chunkCount * bytesPerChunk + u64(chunksPerTouchedBlock) * u64(touchedBytesPerChunk)
 }
 
 export function liveRows(): u32 {
@@ -53,9 +53,8 @@ export function chunkCount(): u32 {
   return (everUsed + chunkMask) >> chunkShift
 }
 
-/** Takes a row for `id`; `noRow` when the table is full or memory is out. */
+/** Takes a row for `id`; `noRow` when memory is out. */
 export function takeRow(id: u64): u32 {
-  if (live >= capacity) return noRow
   let row = unused
   if (row != noRow) {
     unused = load<u32>(entryOf(row), 8)
@@ -83,19 +82,11 @@ export function releaseRow(row: u32): void {
   live--
 }
 
-/** Address of the values of the row whose entry is at this address: a block's entries start on a cache line. */
-// @ts-ignore: decorator
-@inline
-export function valuesOfEntry(entry: usize): usize {
-  const rowInBlock = (entry & (blockEntriesBytes - 1)) / entryBytes
-  return (entry & ~(blockEntriesBytes - 1)) + blockEntriesBytes + rowInBlock * strideBytes
-}
-
-/** Address of (id, event time). */
+/** Address of the row: id, event time, then values. */
 // @ts-ignore: decorator
 @inline
 export function entryOf(row: u32): usize {
-  return blockOf(row) + usize(row & (rowsPerBlock - 1)) * entryBytes
+  return usize(load<u32>(chunks + (usize(row >> chunkShift) << 3))) + usize(row & chunkMask) * strideBytes
 }
 
 // @ts-ignore: decorator
@@ -109,32 +100,22 @@ export function touch(row: u32): void {
   touched++
 }
 
-/** Writes the chunk's ids, all or only the touched ones, and returns how many. Touched bits are cleared when asked for. */
-export function collectChunk(chunk: u32, onlyTouched: bool, out: usize): u32 {
+/** Writes the ids of the chunk's touched rows, clears their bits and returns how many they were. */
+export function collectTouched(chunk: u32, out: usize): u32 {
   const bitmap = usize(load<u32>(chunks + (usize(chunk) << 3), 4))
   let count: u32 = 0
   for (let word: u32 = 0; word < rowsPerChunk; word += 64) {
-    let bits = onlyTouched ? load<u64>(bitmap + usize(word >> 3)) : ~u64(0)
+    let bits = load<u64>(bitmap + usize(word >> 3))
     while (bits != 0) {
       const row = (chunk << chunkShift) + word + u32(ctz(bits))
       bits &= bits - 1
-      if (row >= everUsed) break
-      const id = load<u64>(entryOf(row))
-      if (id == 0) continue
-      store<u64>(out + (usize(count) << 3), id)
+      store<u64>(out + (usize(count) << 3), load<u64>(entryOf(row)))
       count++
     }
-    if (onlyTouched) store<u64>(bitmap + usize(word >> 3), 0)
+    store<u64>(bitmap + usize(word >> 3), 0)
   }
-  if (onlyTouched) touched -= count
+  touched -= count
   return count
-}
-
-// @ts-ignore: decorator
-@inline
-function blockOf(row: u32): usize {
-  const chunk = usize(load<u32>(chunks + (usize(row >> chunkShift) << 3)))
-  return chunk + usize((row & chunkMask) / rowsPerBlock) * blockBytes
 }
 
 // @ts-ignore: decorator
@@ -164,7 +145,7 @@ function addChunk(chunk: u32): bool {
   } else {
     bitmap = usize(load<u32>(chunks + (usize(chunk - 1) << 3), 4)) + touchedBytesPerChunk
   }
-  const base = allocate((u64(rowsPerChunk) / u64(rowsPerBlock)) * u64(blockBytes))
+  const base = allocate(u64(rowsPerChunk) * u64(strideBytes))
   if (base == 0) return false
   store<u32>(chunks + (usize(chunk) << 3), u32(base))
   store<u32>(chunks + (usize(chunk) << 3), u32(bitmap), 4)

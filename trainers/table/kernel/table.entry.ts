@@ -1,206 +1,355 @@
-// The table's exported calls. Each works on a batch in the scratch area, in two passes: locate every row, then copy or
-// update.
+// The table's exported calls. Each works on a batch in the scratch area, group by group: locate the rows, then copy or
+// update. What `locate` finds is checked against the whole id before it is used.
 
-import { acceptableGradient, adagrad, copyFloats, finiteValues, halved, scaledAdd, writeInitial } from './arithmetic'
-import { createBatch, entryAt, flags, floats, idAt, ids, locate, locateAt, rowAt, timeAt, times, valuesAt } from './batch'
-import { addSlot, createIndex, findSlot, hashOf, makeRoom, removeSlot } from './index-segments'
-import { mark, rewind } from './memory'
+import { acceptableGradient, copyFloats, finiteValues, writeInitial } from './arithmetic'
+import { admits, bytesOfAdmission, cellsAddress, clearAdmission, createAdmission } from './admission'
+import {
+  beginBatch, createBatch, flags, floats, groupMax, hashAt, idAt, ids, likelyEntryAt, likelyRowAt, locate, occurrences,
+  occurrencesAt, removed, removedMax, timeAt, times,
+} from './batch'
+import {
+  bytesOfSlices, countRow, createSlices, gatheredAt, gatherSlice, isFull, selectOldest, sliceOf,
+} from './eviction'
+import { hashOf, idOfHash } from './id-hash'
+import {
+  addSlot, bytesOfIndex, createIndex, directorySize, findSlot, hashesOfSegment, makeRoom, removeSlot, rowIn, segmentEnd,
+} from './index-segments'
+import { mark, reserve, rewind } from './memory'
+import { createOptimizer, startState, update } from './optimizer'
 import * as rows from './rows'
 
-const kindAdagrad: u32 = 0
-const kindSgd: u32 = 1
-const kindSum: u32 = 2
+/** Called with the number of ids in the removed column, when eviction or expiry has removed them. */
+@external('table', 'report')
+declare function report(count: u32): void
 
 let dimension: u32 = 0
-let stateColumns: u32 = 0
-let kind: u32 = 0
+let columns: u32 = 0
 let seed: u32 = 0
 let scale: f32 = 0
-let rate: f32 = 0
-let initialState: f32 = 0
-let epsilon: f32 = 0
-let halfLifeMs: f64 = 1
 let rowsMax: u32 = 0
+let sliceBits: u32 = 0
+let sliceRowsMax: u32 = 0
+let evictedAtOnce: u32 = 1
 let scratchEnd: u64 = 0
-let refused: u32 = 0
+let needed: u64 = 0
+let nonFinite: u32 = 0
+let badTime: u32 = 0
+let noMemory: u32 = 0
+let unadmitted: u32 = 0
+let evicted: u32 = 0
+let pending: u32 = 0
+/** The row that `find` or `ensure` came to. */
+let foundRow: u32 = 0
 
-export function configure(
-  dimensionOf: u32, stateOf: u32, kindOf: u32, rowsMaxOf: u32, seedOf: u32,
-  scaleOf: f32, rateOf: f32, initialStateOf: f32, epsilonOf: f32, halfLifeMsOf: f64,
-): bool {
+export function configureOptimizer(
+  kind: u32, dimensionOf: u32, stateColumns: u32, first: f64, second: f64, third: f64, fourth: f64,
+): void {
   dimension = dimensionOf
-  stateColumns = stateOf
-  kind = kindOf
+  columns = dimensionOf + stateColumns
+  createOptimizer(kind, dimensionOf, stateColumns, first, second, third, fourth)
+}
+
+/** After `configureOptimizer`. False when memory is out. */
+export function configure(
+  rowsMaxOf: u32, seedOf: u32, scaleOf: f32, sliceBitsOf: u32, sliceRowsMaxOf: u32, evictedOf: u32, cells: u32,
+  admittedAfter: u32,
+): bool {
   rowsMax = rowsMaxOf
   seed = seedOf
   scale = scaleOf
-  rate = rateOf
-  initialState = initialStateOf
-  epsilon = epsilonOf
-  halfLifeMs = halfLifeMsOf
-  const ready = createBatch(dimension + stateColumns)
+  sliceBits = sliceBitsOf
+  sliceRowsMax = sliceRowsMaxOf
+  evictedAtOnce = evictedOf
+  needed =
+    mark() + rows.bytesOfRows(rowsMax, usize(columns) << 2) + bytesOfIndex(rowsMax) +
+    bytesOfSlices(sliceBits, sliceRowsMax) + bytesOfAdmission(cells) + 65536 + (u64(columns) << 10)
+  reserve(needed)
+  const ready = createBatch(columns) && createAdmission(cells, admittedAfter)
   scratchEnd = mark()
   return ready && clear()
 }
 
-/** Forgets all rows; their memory is used again. */
+/** Forgets all rows and counts; their memory is used again. */
 export function clear(): bool {
   rewind(scratchEnd)
-  return rows.createRows(rowsMax, usize(dimension + stateColumns) << 2) && createIndex(rowsMax)
+  clearAdmission()
+  return (
+    rows.createRows(rowsMax, usize(columns) << 2) && createIndex(rowsMax) && createSlices(sliceBits, sliceRowsMax)
+  )
 }
 
 export function idsAddress(): usize { return ids }
 export function timesAddress(): usize { return times }
+export function occurrencesAddress(): usize { return occurrences }
 export function flagsAddress(): usize { return flags }
 export function floatsAddress(): usize { return floats }
+export function removedAddress(): usize { return removed }
+export function admissionAddress(): usize { return cellsAddress() }
+/** Most that the table takes when it is full, unless ids were chosen to collide. */
+export function neededBytes(): f64 { return f64(needed) }
+export function usedBytes(): f64 { return f64(mark()) }
 export function liveRows(): u32 { return rows.liveRows() }
 export function touchedRows(): u32 { return rows.touchedRows() }
 export function chunkCount(): u32 { return rows.chunkCount() }
-/** Rows the last push or set refused. */
-export function refusedRows(): u32 { return refused }
+/** Of the last push or set, as the rest. */
+export function nonFiniteRows(): u32 { return nonFinite }
+export function badTimeRows(): u32 { return badTime }
+export function noMemoryRows(): u32 { return noMemory }
+export function unadmittedRows(): u32 { return unadmitted }
+export function evictedRows(): u32 { return evicted }
 
 export function pull(count: u32): void {
   const width = usize(dimension) << 2
-  locate(count, width, false)
+  beginBatch(count)
   let out = floats
-  for (let i: u32 = 0; i < count; i++) {
-    const values = valuesAt(i)
-    if (values != 0) copyFloats(out, values, dimension)
-    else if (idAt(i) != 0) writeInitial(idAt(i), seed, scale, dimension, out)
-    else memory.fill(out, 0, width)
-    out += width
+  for (let from: u32 = 0; from < count; from += groupMax) {
+    const to = min(from + groupMax, count)
+    locate(from, to, rows.entryBytes + width)
+    for (let i = from; i < to; i++, out += width) {
+      const entry = find(i)
+      if (entry != 0) copyFloats(out, entry + rows.entryBytes, dimension)
+      else if (idAt(i) != 0) writeInitial(idAt(i), seed, scale, dimension, out)
+      else memory.fill(out, 0, width)
+    }
   }
 }
 
 export function contains(count: u32): void {
-  locate(count, 0, false)
-  for (let i: u32 = 0; i < count; i++) store<u8>(flags + usize(i), u8(valuesAt(i) != 0))
+  beginBatch(count)
+  for (let from: u32 = 0; from < count; from += groupMax) {
+    const to = min(from + groupMax, count)
+    locate(from, to, rows.entryBytes)
+    for (let i = from; i < to; i++) store<u8>(flags + usize(i), u8(find(i) != 0))
+  }
 }
 
 export function eventTimes(count: u32): void {
-  locate(count, 0, true)
-  for (let i: u32 = 0; i < count; i++) {
-    store<f64>(times + (usize(i) << 3), valuesAt(i) != 0 ? load<f64>(entryAt(i), 8) : 0)
+  beginBatch(count)
+  for (let from: u32 = 0; from < count; from += groupMax) {
+    const to = min(from + groupMax, count)
+    locate(from, to, rows.entryBytes)
+    for (let i = from; i < to; i++) {
+      const entry = find(i)
+      store<f64>(times + (usize(i) << 3), entry != 0 ? load<f64>(entry, 8) : 0)
+    }
   }
 }
 
 /** Returns how many rows changed. */
 export function push(count: u32): u32 {
-  locate(count, usize(dimension + stateColumns) << 2, true)
-  refused = 0
+  clearOutcome()
+  beginBatch(count)
   let updated: u32 = 0
   let gradient = floats
   const width = usize(dimension) << 2
-  for (let i: u32 = 0; i < count; i++, gradient += width) {
-    if (idAt(i) == 0) continue
-    const time = timeAt(i)
-    if (!isFinite(time) || !acceptableGradient(gradient, dimension) || !ensure(i, time)) {
-      refused++
-      continue
+  for (let from: u32 = 0; from < count; from += groupMax) {
+    const to = min(from + groupMax, count)
+    locate(from, to, rows.entryBytes + (usize(columns) << 2))
+    for (let i = from; i < to; i++, gradient += width) {
+      if (idAt(i) == 0) continue
+      const time = timeAt(i)
+      if (!isFinite(time)) badTime++
+      else if (!acceptableGradient(gradient, dimension)) nonFinite++
+      else {
+        let entry = find(i)
+        if (entry == 0) entry = admit(i)
+        if (entry == 0) continue
+        const before = load<f64>(entry, 8)
+        update(entry + rows.entryBytes, gradient, time - before)
+        if (time > before) store<f64>(entry, time, 8)
+        rows.touch(foundRow)
+        updated++
+      }
     }
-    const entry = entryAt(i)
-    const before = load<f64>(entry, 8)
-    update(valuesAt(i), gradient, time - before)
-    if (time > before) store<f64>(entry, time, 8)
-    rows.touch(rowAt(i))
-    updated++
   }
   return updated
 }
 
 /** Returns how many rows were written. */
 export function set(count: u32): u32 {
-  locate(count, usize(dimension) << 2, true)
-  refused = 0
+  clearOutcome()
+  beginBatch(count)
   let updated: u32 = 0
   const width = usize(dimension) << 2
-  for (let i: u32 = 0; i < count; i++) {
-    if (idAt(i) == 0) continue
-    const values = floats + usize(i) * width
-    if (!isFinite(timeAt(i)) || !finiteValues(values, dimension) || !ensure(i, timeAt(i))) {
-      refused++
-      continue
+  for (let from: u32 = 0; from < count; from += groupMax) {
+    const to = min(from + groupMax, count)
+    locate(from, to, rows.entryBytes + width)
+    for (let i = from; i < to; i++) {
+      if (idAt(i) == 0) continue
+      const values = floats + usize(i) * width
+      if (!isFinite(timeAt(i))) badTime++
+      else if (!finiteValues(values, dimension)) nonFinite++
+      else {
+        let entry = find(i)
+        if (entry == 0) entry = create(i)
+        if (entry == 0) continue
+        copyFloats(entry + rows.entryBytes, values, dimension)
+        store<f64>(entry, timeAt(i), 8)
+        rows.touch(foundRow)
+        updated++
+      }
     }
-    copyFloats(valuesAt(i), values, dimension)
-    store<f64>(entryAt(i), timeAt(i), 8)
-    rows.touch(rowAt(i))
-    updated++
   }
   return updated
 }
 
 export function remove(count: u32): void {
-  for (let i: u32 = 0; i < count; i++) {
-    const id = idAt(i)
-    if (id == 0) continue
-    const hash = hashOf(id)
-    const slot = findSlot(id, hash)
-    if (slot == 0) continue
-    rows.releaseRow(load<u32>(slot, 8))
-    removeSlot(slot, hash)
+  for (let i: u32 = 0; i < count; i++) if (idAt(i) != 0) forget(idAt(i))
+}
+
+/** Removes the slice's rows with an event time before this one, reports and counts them. -1: no memory to list them. */
+export function expire(slice: u32, beforeMs: f64): i32 {
+  const listed = gatherSlice(slice)
+  if (listed < 0) return -1
+  let expired: i32 = 0
+  for (let index: u32 = 0; index < u32(listed); index++) {
+    const entry = gatheredAt(index)
+    if (load<f64>(entry, 8) >= beforeMs) continue
+    forgetReported(load<u64>(entry))
+    expired++
   }
+  flushReport()
+  return expired
 }
 
-/** Ids of one chunk, to the ids column, in no order; the touched ones are cleared when they are what was asked for. */
-export function collect(chunk: u32, onlyTouched: bool): u32 {
-  return rows.collectChunk(chunk, onlyTouched, ids)
+/** Ids of one chunk that were touched, to the ids column, in no order; they are touched no more. */
+export function collectTouched(chunk: u32): u32 {
+  return rows.collectTouched(chunk, ids)
 }
 
-/** Whole rows (values and state side by side) and event times of ids that all have rows. */
+/** Hashes of the ids of the segment that this directory entry names, to the ids column, in no order. */
+export function collectHashes(entry: u32): u32 {
+  return hashesOfSegment(entry, ids)
+}
+
+/** The directory entry of the next segment; 0 after the last. */
+export function nextSegment(entry: u32): u32 {
+  const end = segmentEnd(entry)
+  return end >= directorySize() ? 0 : end
+}
+
+/** Takes hashes of ids that all have rows; gives ids, event times and whole rows (values and state side by side). */
 export function exportRows(count: u32): void {
-  const columns = dimension + stateColumns
-  locate(count, usize(columns) << 2, true)
-  for (let i: u32 = 0; i < count; i++) {
-    copyFloats(floats + ((usize(i) * usize(columns)) << 2), valuesAt(i), columns)
-    store<f64>(times + (usize(i) << 3), load<f64>(entryAt(i), 8))
+  for (let i: u32 = 0; i < count; i++) store<u64>(ids + (usize(i) << 3), idOfHash(idAt(i)))
+  const width = usize(columns) << 2
+  beginBatch(count)
+  let out = floats
+  for (let from: u32 = 0; from < count; from += groupMax) {
+    const to = min(from + groupMax, count)
+    locate(from, to, rows.entryBytes + width)
+    for (let i = from; i < to; i++, out += width) {
+      const entry = find(i)
+      copyFloats(out, entry + rows.entryBytes, columns)
+      store<f64>(times + (usize(i) << 3), load<f64>(entry, 8))
+    }
   }
 }
 
-/** The reverse, untouched; false when a row has no place. */
+/** The reverse, untouched and with ids instead of hashes; false when a row has no place. */
 export function importRows(count: u32): bool {
-  const columns = dimension + stateColumns
-  locate(count, 0, false)
-  for (let i: u32 = 0; i < count; i++) {
-    if (!ensure(i, timeAt(i))) return false
-    copyFloats(valuesAt(i), floats + ((usize(i) * usize(columns)) << 2), columns)
+  const width = usize(columns) << 2
+  let from = floats
+  for (let i: u32 = 0; i < count; i++, from += width) {
+    const entry = insert(idAt(i), hashOf(idAt(i)), timeAt(i))
+    if (entry == 0) return false
+    copyFloats(entry + rows.entryBytes, from, columns)
   }
   return true
 }
 
-/** Gives the i-th id a row with initial values when it has none. */
+/** Entry of the i-th id's row, or 0. */
 // @ts-ignore: decorator
 @inline
-function ensure(i: u32, time: f64): bool {
-  return valuesAt(i) != 0 || create(i, time)
+function find(i: u32): usize {
+  const entry = likelyEntryAt(i)
+  if (entry != 0 && load<u64>(entry) == idAt(i)) {
+    foundRow = likelyRowAt(i)
+    return entry
+  }
+  return findAgain(i)
 }
 
-function create(i: u32, time: f64): bool {
-  const id = idAt(i)
-  const hash = hashOf(id)
-  const twin = findSlot(id, hash)
-  if (twin != 0) {
-    locateAt(i, load<u64>(twin, 8))
-    return true
+/** A tag was not the id's own, or rows have come and gone within the batch. */
+function findAgain(i: u32): usize {
+  if (idAt(i) == 0) return 0
+  const slot = findSlot(idAt(i), hashAt(i))
+  if (slot == 0) return 0
+  foundRow = rowIn(slot)
+  return rows.entryOf(foundRow)
+}
+
+/** A row for the i-th id, which has none, or 0 while it has not been seen often enough. */
+function admit(i: u32): usize {
+  if (admits(hashAt(i), occurrencesAt(i))) return create(i)
+  unadmitted++
+  return 0
+}
+
+/** A row with initial values for the i-th id, which has none; rows of a full slice make way. 0 when memory is out. */
+function create(i: u32): usize {
+  const hash = hashAt(i)
+  const slice = sliceOf(hash)
+  const room = !isFull(slice) || evict(slice)
+  const entry = room ? insert(idAt(i), hash, timeAt(i)) : 0
+  if (entry == 0) {
+    noMemory++
+    return 0
   }
-  if (!makeRoom(hash)) return false
+  const values = entry + rows.entryBytes
+  writeInitial(idAt(i), seed, scale, dimension, values)
+  startState(values)
+  return entry
+}
+
+function insert(id: u64, hash: u64, time: f64): usize {
+  if (!makeRoom(hash)) return 0
   const row = rows.takeRow(id)
-  if (!rows.isRow(row)) return false
-  const place = (u64(rows.entryOf(row)) << 32) | u64(row)
-  addSlot(id, hash, place)
-  locateAt(i, place)
-  const values = valuesAt(i)
-  writeInitial(id, seed, scale, dimension, values)
-  const state = values + (usize(dimension) << 2)
-  for (let column: u32 = 0; column < stateColumns; column++) store<f32>(state + (usize(column) << 2), initialState)
-  store<f64>(entryAt(i), time, 8)
+  if (!rows.isRow(row)) return 0
+  addSlot(hash, row)
+  countRow(sliceOf(hash), 1)
+  foundRow = row
+  const entry = rows.entryOf(row)
+  store<f64>(entry, time, 8)
+  return entry
+}
+
+/** False when there is no memory to list the slice's rows. */
+function evict(slice: u32): bool {
+  const listed = gatherSlice(slice)
+  if (listed < 0) return false
+  selectOldest(evictedAtOnce, u32(listed))
+  for (let index: u32 = 0; index < evictedAtOnce; index++) forgetReported(load<u64>(gatheredAt(index)))
+  flushReport()
+  evicted += evictedAtOnce
   return true
 }
 
-// @ts-ignore: decorator
-@inline
-function update(values: usize, gradient: usize, elapsedMs: f64): void {
-  if (kind == kindAdagrad) adagrad(values, gradient, dimension, rate, epsilon)
-  else if (kind == kindSgd) scaledAdd(values, gradient, dimension, 1, -rate)
-  else if (kind == kindSum) scaledAdd(values, gradient, dimension, 1, 1)
-  else scaledAdd(values, gradient, dimension, elapsedMs > 0 ? f32(halved(elapsedMs / halfLifeMs)) : 1, 1)
+function forgetReported(id: u64): void {
+  forget(id)
+  store<u64>(removed + (usize(pending) << 3), id)
+  pending++
+  if (pending == removedMax) flushReport()
+}
+
+function flushReport(): void {
+  if (pending != 0) report(pending)
+  pending = 0
+}
+
+function forget(id: u64): void {
+  const hash = hashOf(id)
+  const slot = findSlot(id, hash)
+  if (slot == 0) return
+  const row = rowIn(slot)
+  removeSlot(slot, hash)
+  rows.releaseRow(row)
+  countRow(sliceOf(hash), -1)
+}
+
+function clearOutcome(): void {
+  nonFinite = 0
+  badTime = 0
+  noMemory = 0
+  unadmitted = 0
+  evicted = 0
 }
