@@ -7,6 +7,7 @@ import { output } from '../output.ts'
 /** Scripts that print one JSON object. */
 const benchmarks: Readonly<Record<string, { readonly file: string; readonly about: string }>> = {
   table: { file: '../../bench/table.ts', about: 'pulls and pushes of the collisionless table beside a C++ one' },
+  pull: { file: '../../../trainers/parameter-server/pull.bench.ts', about: 'pulls of rows that another process owns' },
   learning: { file: '../../../trainers/learning-speed.bench.ts', about: 'training steps by batch size' },
   ranking: { file: '../../../trainers/model/ranking-speed.bench.ts', about: 'scoring the candidates of a page' },
   feed: { file: '../../../serving/feed/feed-turn.bench.ts', about: 'one whole turn of a serving shard' },
