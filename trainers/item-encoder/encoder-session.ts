@@ -28,6 +28,8 @@ export interface EncoderSessionOptions extends EncoderRunnerOptions {
 
 const recordsPerTurnMax = 256
 const waitMsMax = 1_000
+/** Deltas come four times a second while there is training. */
+const restAfterMs = 900
 
 /** Starts at once. */
 export class EncoderSession {
@@ -41,12 +43,14 @@ export class EncoderSession {
   private readonly running: Promise<void>
   private turn: Promise<void> = Promise.resolve()
   private checkpointedMs: number
+  private foldedMs: number
   private restored = false
 
   constructor(options: EncoderSessionOptions) {
     this.options = options
     this.failed = this.failure.promise
     this.checkpointedMs = options.runtime.clock.monotonicMs()
+    this.foldedMs = this.checkpointedMs
     this.snapshots = new ModelSnapshots({
       blobs: options.blobs,
       load: (_model, bucket, snapshot) => this.inTurn(async () => options.encoder.loadSnapshot(bucket, snapshot)),
@@ -117,6 +121,7 @@ export class EncoderSession {
       for (const record of records) this.noteSnapshot(record)
       return
     }
+    if (place.topic === videos && records.length === 0) await this.rest()
     let taken = 0
     while (taken < records.length && !signal.aborted) {
       await this.inTurn(async () => {
@@ -135,12 +140,25 @@ export class EncoderSession {
     return mine
   }
 
-  /** Gives how many records it folded: all, or those before a gap. */
-  private async fold(place: TopicPartition, records: readonly LogRecord[], next: Offset): Promise<number> {
-    const { encoder, log, runtime, counts, member } = this.options
+  /** When no input came for a while, what waits is carried on, slice by slice, until it is done or something comes. */
+  private async rest(): Promise<void> {
+    const { clock } = this.options.runtime
+    let hasMore = true
+    while (hasMore && !this.stopping.signal.aborted && clock.monotonicMs() - this.foldedMs >= restAfterMs) {
+      await this.inTurn(() =>
+        this.published((output) => {
+          hasMore = this.options.encoder.idle(output)
+        }),
+      )
+    }
+  }
+
+  /** Makes durable what the task emits. */
+  private async published(task: (output: StepOutput) => void): Promise<void> {
+    const { log, runtime, counts } = this.options
     const outputs = new Map<string, NewRecord[]>()
     const timestampMs = runtime.clock.nowMs()
-    const output: StepOutput = {
+    task({
       emit(topic, key, record) {
         const value = record === null ? null : encode(record)
         const known = outputs.get(topic)
@@ -150,7 +168,27 @@ export class EncoderSession {
       reject() {
         counts.badRecords++
       },
-    }
+    })
+    for (const [topic, produced] of outputs) await log.append(topic, produced)
+  }
+
+  /** Gives how many records it folded: all, or those before a gap. */
+  private async fold(place: TopicPartition, records: readonly LogRecord[], next: Offset): Promise<number> {
+    const { runtime, member } = this.options
+    let folded = 0
+    await this.published((output) => {
+      folded = this.foldInto(records, output)
+    })
+    this.foldedMs = runtime.clock.monotonicMs()
+    const done = folded === records.length ? next : records[folded]!.offset
+    this.nextByPlace.set(nameOf(place), done)
+    if (place.topic === videos) await (await member).commit(place, done)
+    if (runtime.clock.monotonicMs() - this.checkpointedMs > this.options.checkpointEveryMs) await this.checkpoint()
+    return folded
+  }
+
+  private foldInto(records: readonly LogRecord[], output: StepOutput): number {
+    const { encoder, counts } = this.options
     let folded = 0
     for (const { value, ...position } of records) {
       const record = value === null ? null : decode(value)
@@ -159,11 +197,6 @@ export class EncoderSession {
       else encoder.step({ ...position, record }, output)
       folded++
     }
-    for (const [topic, produced] of outputs) await log.append(topic, produced)
-    const done = folded === records.length ? next : records[folded]!.offset
-    this.nextByPlace.set(nameOf(place), done)
-    if (place.topic === videos) await (await member).commit(place, done)
-    if (runtime.clock.monotonicMs() - this.checkpointedMs > this.options.checkpointEveryMs) await this.checkpoint()
     return folded
   }
 

@@ -41,6 +41,8 @@ export interface ItemEncoder extends Processor {
   /** Replaces a bucket's rows by its owner's snapshot, unless that is older than they are; the videos among them are encoded
    *  anew. With the dense tensors' bucket the next delta of it starts a generation. */
   loadSnapshot(bucket: number, snapshot: Uint8Array): void
+  /** Carries on what waits for further records; false where nothing does. For when none come. */
+  idle(output: StepOutput): boolean
   /** Says that an earlier life published generations up to this one: those that start from a snapshot are numbered past it,
    *  since their tensors may be others. */
   published(generation: number): void
@@ -51,6 +53,8 @@ export const generationKey = '\u0000generation'
 
 /** How far deltas usually are apart. */
 const deltaIntervalMs = 250
+/** Buckets have no common order: rows that come this far (log time) behind other buckets' may be missing from vectors. */
+const lateMs = 250
 const sliceVideosMin = 64
 const encodedTogetherMax = 512
 
@@ -67,6 +71,9 @@ interface EncoderFacts {
   readonly newestNumber: number
   /** Videos to be encoded anew. */
   readonly stale: readonly string[]
+  readonly isLate: boolean
+  readonly newestTimeMs: number
+  readonly eventTimeMs: number
   /** Number of the generation under way and the videos it still lacks. */
   readonly next: number | null
   readonly waiting: readonly string[]
@@ -92,8 +99,13 @@ class GenerationEncoder implements ItemEncoder {
   #next: Generation | null = null
   /** Videos that the generation under way still lacks. */
   #waiting = new Set<string>()
-  /** Videos whose rows came with a snapshot: encoded anew, slice by slice, under the generations there are. */
+  /** Videos whose rows came with a snapshot or late: encoded anew, slice by slice, under the generations there are. */
   #stale = new Set<string>()
+  /** Rows came late: every video becomes stale when nothing else waits. */
+  #isLate = false
+  /** Newest log time of a delta. */
+  #newestTimeMs = Number.MIN_SAFE_INTEGER
+  #eventTimeMs = 0
   /** Number of the newest generation frozen. */
   #newestNumber = 0
   #publishedThrough = 0
@@ -127,7 +139,16 @@ class GenerationEncoder implements ItemEncoder {
       output.reject(`a ${record.type} is neither a delta nor about a video`)
       return
     }
-    this.#continueGeneration(output, timeOf(record))
+    this.#eventTimeMs = timeOf(record)
+    // Rows of other buckets that are about as old as the generation come before its first slice.
+    const { buckets } = this.#replica.bucketing
+    const isSettled = buckets === 1 || this.#newestTimeMs >= (this.#startedTimeMs ?? 0) + lateMs
+    this.#carryOn(output, isSettled)
+  }
+
+  idle(output: StepOutput): boolean {
+    this.#carryOn(output, true)
+    return this.#next !== null || this.#stale.size > 0 || this.#isLate
   }
 
   misses(delta: Delta): boolean {
@@ -162,6 +183,9 @@ class GenerationEncoder implements ItemEncoder {
       startedTimeMs: this.#startedTimeMs,
       newestNumber: this.#newestNumber,
       stale: [...this.#stale],
+      isLate: this.#isLate,
+      newestTimeMs: this.#newestTimeMs,
+      eventTimeMs: this.#eventTimeMs,
       next: this.#next?.number ?? null,
       waiting: [...this.#waiting],
       tensors: frozen.map(({ name, shape }) => [name, shape]),
@@ -193,6 +217,9 @@ class GenerationEncoder implements ItemEncoder {
     this.#startedTimeMs = facts.startedTimeMs
     this.#newestNumber = facts.newestNumber
     this.#stale = new Set(facts.stale)
+    this.#isLate = facts.isLate
+    this.#newestTimeMs = facts.newestTimeMs
+    this.#eventTimeMs = facts.eventTimeMs
   }
 
   #applyDelta(delta: Delta, timestampMs: number, output: StepOutput): void {
@@ -210,6 +237,9 @@ class GenerationEncoder implements ItemEncoder {
       this.#catalog.videosOf(decodeDeltaRows(rows, dimension, half).ids),
     )
     this.#encode(changed, output, delta.eventTimeMs)
+    // A video encoded meanwhile may share these rows.
+    if (own.length > 0 && timestampMs < this.#newestTimeMs - lateMs) this.#isLate = true
+    this.#newestTimeMs = Math.max(this.#newestTimeMs, timestampMs)
     if (delta.bucket === this.#replica.bucketing.denseBucket) this.#startGeneration(delta, timestampMs, output)
   }
 
@@ -258,11 +288,13 @@ class GenerationEncoder implements ItemEncoder {
     }
   }
 
-  /** One slice of what a snapshot brought and one of the generation under way, and its end where nothing is missing any
-   *  more. */
-  #continueGeneration(output: StepOutput, eventTimeMs: number): void {
-    if (this.#stale.size > 0) this.#encode(this.#sliceOf(this.#stale), output, eventTimeMs)
-    if (this.#next) this.#complete(this.#next, this.#sliceOf(this.#waiting), output, eventTimeMs)
+  /** One slice of what is stale and one of the generation under way, and its end where nothing is missing any more. */
+  #carryOn(output: StepOutput, isSettled: boolean): void {
+    if (this.#stale.size > 0) this.#encode(this.#sliceOf(this.#stale), output, this.#eventTimeMs)
+    if (this.#next && isSettled) this.#complete(this.#next, this.#sliceOf(this.#waiting), output, this.#eventTimeMs)
+    if (!this.#isLate || this.#stale.size > 0 || this.#next) return
+    this.#isLate = false
+    this.#stale = new Set(this.#catalog.videoIds)
   }
 
   /** Encodes those videos under the generation under way, which ends where they were the last. */
