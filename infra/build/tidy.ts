@@ -69,11 +69,13 @@ function importsOf(text: string): string[] {
 export const interfaceFiles: readonly string[] = [
   'streams/log/log.ts',
   'streams/runtime/runtime.ts',
+  'streams/rpc/rpc.ts',
   'streams/stores/blob-store.ts',
   'streams/processor/processor.ts',
   'streams/features/feature.ts',
   'trainers/table/table.ts',
   'trainers/model/model.ts',
+  'trainers/parameter-server/parameter-client.ts',
   'serving/shard.ts',
   'serving/pipeline/stages.ts',
 ]
