@@ -146,6 +146,14 @@ test('bad records become dead letters with their bytes, once, and the partition 
   assert.equal(letters[0]!.value, Buffer.from([1, 2, 3]).toString('base64'))
 })
 
+test('drops nothing by position where several producers write to the input', async () => {
+  const life = await beginLife(crashWorld())
+  await life.log.append(interactions, [tick(1, [7, 0]), tick(2, [0, 1]), tick(4, [7, 0])])
+  const runner = await runThrough(life, { sharedInput: true })
+  assert.equal(runner.progress().repeats, 0)
+  assert.deepEqual(sums(await allRecords(life.log, examples)), [1, 3, 7])
+})
+
 test('drops what a restarted producer repeats', async () => {
   const life = await beginLife(crashWorld())
   await life.log.append(interactions, [tick(1, [0, 0]), tick(2, [0, 1]), tick(2, [0, 1]), tick(1, [0, 0])])

@@ -55,6 +55,8 @@ export interface PartitionRunnerOptions extends RunnerTuning {
   readonly start?: 'earliest' | 'latest'
   /** Output topics that other processors write to as well, to which repeats may therefore go. */
   readonly sharedOutputs?: readonly string[]
+  /** True: several producers write to the input, so the processor itself tells what was repeated. */
+  readonly sharedInput?: boolean
   /** The group member's reader and commit, where the partition is owned through a group. */
   readonly openReader?: (position: ReadPosition) => Promise<Reader>
   readonly commit?: (next: Offset) => Promise<void>
@@ -267,7 +269,7 @@ class Runner implements PartitionRunner {
   /** Folds one record. A promise: its step is not over, and the record does not count as folded before. */
   private fold(input: LogRecord, writer: OutputWriter): Promise<void> | undefined {
     assert(input.offset >= this.state.next, 'offsets only grow')
-    const isFolded = input.source !== undefined && isRepeat(input.source, this.inputSource)
+    const isFolded = this.isOrdered(input.source) && isRepeat(input.source, this.inputSource)
     // A deletion in a compacted topic carries nothing to fold.
     if (!isFolded && input.value !== null) {
       const record = decode(input.value)
@@ -281,10 +283,15 @@ class Runner implements PartitionRunner {
     return undefined
   }
 
+  /** Whether positions of this source only grow: those of one producer do. */
+  private isOrdered(source: SourcePosition | undefined): source is SourcePosition {
+    return source !== undefined && this.options.sharedInput !== true
+  }
+
   private passed({ offset, source, value, timestampMs }: LogRecord): void {
     const { state } = this
     state.next = offsetOf(offset + 1)
-    if (source) {
+    if (this.isOrdered(source)) {
       if (isRepeat(source, this.inputSource)) {
         state.repeats++
         return

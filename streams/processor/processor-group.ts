@@ -18,6 +18,8 @@ export interface ProcessorGroupOptions extends RunnerTuning {
   makeProcessor(partition: Partition, signal: AbortSignal): Processor | Promise<Processor>
   readonly start?: 'earliest' | 'latest'
   readonly sharedOutputs?: readonly string[]
+  /** True: several producers write to the topic, so the processors themselves tell what was repeated. */
+  readonly sharedInput?: boolean
   /** Runs beside each owned partition until its signal aborts, e.g. its ticker; anew where the partition is started anew. */
   beside?(partition: Partition, signal: AbortSignal): Promise<void>
   /** Told of each checkpoint when it is durable and before older ones go; tried again while its error says so. */
