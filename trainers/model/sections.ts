@@ -71,7 +71,9 @@ export function joined(stream: ByteStream): Uint8Array {
 
 /** Sections are views of `bytes` (of one copy where it is not 8-byte aligned). Throws RangeError on anything else. */
 export function decodeSections(bytes: Uint8Array): Sections {
-  const whole = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
+  const { buffer, byteOffset: first, byteLength } = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
+  // Never a Buffer, whose `slice` is no copy.
+  const whole = new Uint8Array(buffer, first, byteLength)
   if (whole.byteLength < headerStart) throw new RangeError(`sections of ${whole.byteLength} bytes have no header`)
   const view = new DataView(whole.buffer, whole.byteOffset, headerStart)
   if (view.getUint32(0, true) !== magic || view.getUint32(4, true) !== format) {

@@ -66,7 +66,7 @@ export class ChangeLog {
   }
 
   load(bytes: Uint8Array): void {
-    const whole = bytes.slice()
+    const whole = new Uint8Array(bytes)
     const count = whole.byteLength / 12
     if (!Number.isInteger(count)) throw new RangeError(`a change log of ${whole.byteLength} bytes`)
     this.#count = 0

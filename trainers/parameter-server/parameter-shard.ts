@@ -293,7 +293,7 @@ function encodeIds(ids: BigUint64Array): Uint8Array {
 
 /** A copy; none where the dump is older than tombstones. */
 function decodeIds(bytes: Uint8Array = new Uint8Array(0)): BigUint64Array {
-  return new BigUint64Array(bytes.slice().buffer)
+  return new BigUint64Array(new Uint8Array(bytes).buffer)
 }
 
 function allFinite(values: Float32Array): boolean {
