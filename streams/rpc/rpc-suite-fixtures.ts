@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { FreshetError } from '../runtime/errors.ts'
+import { nextTurn } from '../runtime/next-turn.ts'
 import type { RpcClient, RpcMethod, RpcServer, RpcServerOptions } from './rpc.ts'
 
 export interface RpcDriver {
@@ -40,6 +41,6 @@ export async function answerOf(client: RpcClient, method: string): Promise<strin
     })
     if (answer !== null) return answer
     // A refused call answers at once: others must get their turn.
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextTurn()
   }
 }
