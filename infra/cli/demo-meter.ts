@@ -1,7 +1,7 @@
 // Measures the demo from outside its threads: what they report, and rates between two looks.
 
 import type { Engine, FreshnessBin } from '../processes/engine.ts'
-import type { LearningStatus } from '../processes/learning-metrics.ts'
+import type { LearningStatus } from '../processes/running-role.ts'
 import type { PopulationReport } from '../simulation/population.ts'
 import type { DemoStatus, Quantiles } from './demo-view.ts'
 

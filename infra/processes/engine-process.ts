@@ -1,33 +1,55 @@
-// A real engine in a process of its own, for tests that kill it: started by the command, ready when it says so, ended by
-// a signal and by nothing else.
+// A real engine in a process of its own, for tests and drills that kill it: started by the command, ready when it says so,
+// ended by a signal and by nothing else.
 import { type ChildProcess, spawn } from 'node:child_process'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import type { Addresses } from './running-file.ts'
+
+/** What a process prints when it is ready. */
+export interface ReadyLine extends Addresses {
+  readonly ready: true
+  readonly roles: readonly string[]
+  readonly pid: number
+}
 
 export interface EngineProcess {
-  /** Address of the gateway. Rejects where the process ends before it is ready. */
-  readonly ready: Promise<string>
-  /** What it wrote to stderr, resolved at its end; `failed` where no signal of ours ended it. */
+  readonly pid: number
+  /** Rejects where the process ends before it is ready. */
+  readonly ready: Promise<ReadyLine>
+  /** What it wrote to stderr last, resolved at its end; `failed` where no signal of ours ended it, or not cleanly. */
   readonly ended: Promise<{ readonly failed: boolean; readonly said: string }>
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>
   /** SIGTERM; resolves when the process has ended by itself, rejects where that was no clean end. */
   stop(): Promise<void>
+  /** SIGSTOP: it stands still until it is resumed or killed. */
+  pause(): void
+  resume(): void
 }
 
 const command = fileURLToPath(new URL('../cli/freshet.ts', import.meta.url))
 
-/** `compileCache`: where processes keep compiled code for each other; those that are killed only read it. */
-export function startEngineProcess(options: {
+export interface EngineProcessOptions {
+  /** How it is called in errors; "the engine" by default. */
+  readonly name?: string
   readonly dataDir: string
   readonly configPath: string
+  /** Where processes keep compiled code for each other; those that are killed only read it. */
   readonly compileCache: string
-}): EngineProcess {
-  const { dataDir, configPath, compileCache } = options
-  const child = spawn(process.execPath, [command, 'start', '--data-dir', dataDir, '--config', configPath, '--json'], {
+  /** All by default. */
+  readonly roles?: readonly string[]
+}
+
+export function startEngineProcess(options: EngineProcessOptions): EngineProcess {
+  const { dataDir, configPath, compileCache, roles = ['all'], name = 'the engine' } = options
+  const argv = ['start', '--roles', roles.join(','), '--data-dir', dataDir, '--config', configPath, '--json']
+  const child = spawn(process.execPath, [command, ...argv], {
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const killChild = () => void child.kill('SIGKILL')
+  // Whoever started it does not leave it behind.
+  process.once('exit', killChild)
   let said = ''
   let wasKilled = false
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -35,32 +57,41 @@ export function startEngineProcess(options: {
   })
   const ended = new Promise<{ failed: boolean; said: string }>((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code) => resolve({ failed: !wasKilled && code !== 0, said }))
+    child.on('close', (code) => {
+      process.off('exit', killChild)
+      resolve({ failed: !wasKilled && code !== 0, said })
+    })
   })
+  ended.catch(() => {})
   const ready = Promise.race([
-    readyUrl(child),
-    ended.then(({ said }) => Promise.reject(new Error(`the engine ended before it was ready: ${said}`))),
+    readyLine(child),
+    ended.then(({ said }) => Promise.reject(new Error(`${name} ended before it was ready: ${said}`))),
   ])
   ready.catch(() => {})
   return {
+    pid: child.pid ?? -1,
     ready,
     ended,
     async kill() {
       wasKilled = true
-      child.kill('SIGKILL')
+      killChild()
       await ended
     },
     async stop() {
       child.kill('SIGTERM')
+      // One that stands still would never hear of it.
+      child.kill('SIGCONT')
       const { failed, said } = await ended
-      if (failed) throw new Error(`the engine did not stop cleanly: ${said}`)
+      if (failed) throw new Error(`${name} did not stop cleanly: ${said}`)
     },
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
   }
 }
 
-const saidCharsMax = 1_024
+const saidCharsMax = 4_096
 
-function readyUrl(child: ChildProcess): Promise<string> {
+function readyLine(child: ChildProcess): Promise<ReadyLine> {
   let text = ''
   return new Promise((resolve, reject) => {
     child.stdout!.setEncoding('utf8').on('data', (part: string) => {
@@ -68,7 +99,7 @@ function readyUrl(child: ChildProcess): Promise<string> {
       const line = text.slice(0, text.indexOf('\n') + 1)
       if (line === '') return
       try {
-        resolve((JSON.parse(line) as { url: string }).url)
+        resolve(JSON.parse(line) as ReadyLine)
       } catch (error) {
         reject(error)
       }

@@ -1,40 +1,35 @@
-// One process of Freshet: the log and the gateway in this thread, learning, serving and projections in threads of their own.
-// It starts whole or not at all, and stops in the order in which nothing is lost: door, serving, learning, log.
+// One process of Freshet: the log, the gateway and what answers other processes in this thread, everything else in threads of
+// its own. It starts whole or not at all, and stops in the order in which nothing is lost: door, serving, learning, log.
 import { mkdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { Registry } from 'prom-client'
-import { type Gateway, gateway } from '../../serving/gateway/gateway.ts'
-import { gatewayMetrics } from '../../serving/gateway/gateway-metrics.ts'
-import type { ServingShard } from '../../serving/shard.ts'
-import { webFiles } from '../../serving/web/web-files.ts'
 import type { Log } from '../../streams/log/log.ts'
-import { partitionForKey } from '../../streams/log/murmur2.ts'
 import { allLags, type PartitionLag } from '../../streams/processor/lag.ts'
-import { FreshetError } from '../../streams/runtime/errors.ts'
 import type { Runtime } from '../../streams/runtime/runtime.ts'
 import type { Config } from '../config/config.ts'
-import type { LearningStatus } from './learning-metrics.ts'
+import { type Door, openDoor } from './door.ts'
+import { type MetricsServer, metricsServer } from './metrics-server.ts'
+import { joinMetrics } from './metrics-text.ts'
 import { modelSetup } from './model-setup.ts'
 import { type OwnLog, openOwnLog } from './open-log.ts'
+import type { RoleThreadSettings } from './role-worker.ts'
+import { checkRoles, type Role, rolesOf, threadsOf } from './roles.ts'
 import { type RunningFile, writeRunningFile } from './running-file.ts'
-import type { ServingSettings } from './serving-worker.ts'
-import { remoteShard } from './shard-channel.ts'
+import { joinStatus, type LearningStatus } from './running-role.ts'
+import type { FreshnessBin, ServingSettings } from './serving-worker.ts'
 import type { ThreadSettings } from './worker-entry.ts'
 import { startWorkerThread, type WorkerThread } from './worker-thread.ts'
 
-export const roleNames = ['gateway', 'learning', 'projections'] as const
-export type Role = (typeof roleNames)[number]
-
-export interface FreshnessBin {
-  readonly upToMs: number
-  readonly examples: number
-}
+export type { FreshnessBin } from './serving-worker.ts'
 
 export interface Engine {
-  /** null without the gateway role. */
+  readonly roles: readonly Role[]
+  /** Address of the gateway; null without that role. */
   readonly url: string | null
+  /** host:port where this process answers feeds for gateways elsewhere; null where it has a gateway itself or serves nobody. */
+  readonly rpc: string | null
+  /** Where /metrics is answered. */
+  readonly metrics: string
   readonly log: Log
-  /** null without the learning role. */
+  /** null without a role of learning. */
   learning(): Promise<LearningStatus | null>
   /** Ages at which examples became servable, since start, over all shards of this process. */
   freshness(): Promise<FreshnessBin[]>
@@ -50,11 +45,15 @@ export interface Engine {
 
 const readyPollMs = 25
 
-export async function startEngine(config: Config, runtime: Runtime, roles: ReadonlySet<Role>): Promise<Engine> {
+/** Every role of the deployment by default. Throws config-invalid where settings and roles do not go together. */
+export async function startEngine(
+  config: Config,
+  runtime: Runtime,
+  roles: ReadonlySet<Role> = rolesOf(config),
+): Promise<Engine> {
   checkRoles(config, roles)
   mkdirSync(config.dataDir, { recursive: true })
-  const { spec } = modelSetup(config)
-  const own = await openOwnLog(config, spec.model, runtime)
+  const own = await openOwnLog(config, modelSetup(config).spec.model, runtime)
   const threads: WorkerThread[] = []
   const start = async <Settings extends ThreadSettings>(
     name: string,
@@ -67,110 +66,85 @@ export async function startEngine(config: Config, runtime: Runtime, roles: Reado
     await Promise.race([thread.calls.call('ready'), thread.ended.then((error) => Promise.reject(error))])
     return thread
   }
+  let door: Door | null = null
   try {
-    const shardNumbers = roles.has('gateway') ? Array.from({ length: config.serving.shards }, (_, shard) => shard) : []
-    const [shardThreads, learning] = await Promise.all([
+    const shards = roles.has('serving') ? Array.from({ length: config.serving.shards }, (_, shard) => shard) : []
+    const isGateway = roles.has('gateway')
+    // Shards that serve have the port that gateways were told; owners of parameters are found by their claims.
+    const rpcPort = roles.has('serving') && !isGateway ? 0 : config.rpc.port
+    const [serving, learning] = await Promise.all([
       Promise.all(
-        shardNumbers.map((shard) =>
-          start<ServingSettings>(`serving-${shard}`, './serving-worker.ts', { config, shard }),
+        shards.map((shard) =>
+          start<ServingSettings>(`serving-${shard}`, './serving-worker.ts', { config, shard, isGateway }),
         ),
       ),
-      roles.has('learning') ? start('learning', './learning-worker.ts', { config }) : null,
-      roles.has('projections') ? start('projections', './projections-worker.ts', { config }) : null,
+      Promise.all(
+        threadsOf(roles).map(({ name, roles: together }) =>
+          start<RoleThreadSettings>(name, './role-worker.ts', { config, name, roles: together, rpcPort }),
+        ),
+      ),
     ])
-    const door = roles.has('gateway') ? await openDoor(config, runtime, own, shardThreads, threads) : null
-    const running = writeRunningFile(config.dataDir, door?.url ?? null)
-    return runningEngine({ own, threads, shardThreads, learning, door, running, runtime })
+    const threadMetrics = async (): Promise<string> => {
+      const asked = threads.map((thread) => thread.calls.call<string>('metrics').catch(() => ''))
+      return joinMetrics(await Promise.all(asked))
+    }
+    door = await openDoor({ config, runtime, roles, log: own.log, serving, threadMetrics })
+    const { host, port } = config.metrics
+    const metrics = door.url ? null : await metricsServer({ host, port, text: threadMetrics, ready: door.ready })
+    const addresses = { url: door.url, rpc: door.rpc, metrics: `${door.url ?? metrics!.url}/metrics` }
+    const running = writeRunningFile(config.dataDir, addresses)
+    return runningEngine({
+      roles: [...roles],
+      own,
+      threads,
+      serving,
+      learning,
+      door,
+      metrics,
+      addresses,
+      running,
+      runtime,
+    })
   } catch (error) {
+    await door?.close()
     await Promise.all(threads.map((thread) => thread.stop()))
     await own.close()
     throw error
   }
 }
 
-function checkRoles(config: Config, roles: ReadonlySet<Role>): void {
-  if (config.log.driver === 'embedded' && roles.size < roleNames.length) {
-    throw new FreshetError(
-      'config-invalid',
-      'the embedded log belongs to one process; for fewer roles set log.driver to kafka',
-    )
-  }
-  if (config.log.partitions !== 1) {
-    throw new FreshetError(
-      'config-invalid',
-      `log.partitions is ${config.log.partitions}, but one trainer folds one partition; set it to 1`,
-    )
-  }
-}
-
-async function openDoor(
-  config: Config,
-  runtime: Runtime,
-  own: OwnLog,
-  shardThreads: readonly WorkerThread[],
-  threads: readonly WorkerThread[],
-): Promise<Gateway> {
-  const shards = shardThreads.map((thread) => remoteShard(thread.calls))
-  const { partitions } = config.log
-  const { mode, jwt } = config.auth
-  return gateway({
-    log: own.log,
-    shards: (userId) => shards[partitionForKey(userId, partitions) % shards.length]!,
-    everyShard: () => shards,
-    runtime,
-    partitions,
-    metrics: gatewayMetrics(new Registry()),
-    moreMetrics: async () => {
-      const asked = threads.map((thread) => thread.calls.call<string>('metrics').catch(() => ''))
-      return (await Promise.all(asked)).join('\n')
-    },
-    ready: () => allReady(shards),
-    host: config.gateway.host,
-    port: config.gateway.port,
-    authMode: mode,
-    ...(mode === 'jwt' ? { jwt: jwtOptions(jwt) } : {}),
-    allowedOrigins: config.gateway.allowedOrigins,
-    web: await webFiles((file) => readFile(file)),
-    limits: config.limits,
-    onUnexpected: (error) => process.emitWarning(error instanceof Error ? error : String(error)),
-  })
-}
-
-function jwtOptions({ algorithm, key, issuer, audience }: Config['auth']['jwt']) {
-  return { algorithm, key, ...(issuer ? { issuer } : {}), ...(audience ? { audience } : {}) }
-}
-
-async function allReady(shards: readonly ServingShard[]): Promise<boolean> {
-  const states = await Promise.all(shards.map((shard) => shard.status()))
-  return states.every((state) => state.ready)
-}
-
 interface Parts {
+  readonly roles: readonly Role[]
   readonly own: OwnLog
   readonly threads: readonly WorkerThread[]
-  readonly shardThreads: readonly WorkerThread[]
-  readonly learning: WorkerThread | null
-  readonly door: Gateway | null
+  readonly serving: readonly WorkerThread[]
+  readonly learning: readonly WorkerThread[]
+  readonly door: Door
+  readonly metrics: MetricsServer | null
+  readonly addresses: { readonly url: string | null; readonly rpc: string | null; readonly metrics: string }
   readonly running: RunningFile
   readonly runtime: Runtime
 }
 
-function runningEngine({ own, threads, shardThreads, learning, door, running, runtime }: Parts): Engine {
+function runningEngine(parts: Parts): Engine {
+  const { own, threads, serving, learning, door, metrics, running, runtime } = parts
   let stopped: Promise<void> | null = null
   const stop = async (): Promise<void> => {
     running.remove()
-    await door?.close()
-    await Promise.all(shardThreads.map((thread) => thread.stop()))
-    await Promise.all(threads.filter((thread) => !shardThreads.includes(thread)).map((thread) => thread.stop()))
+    await door.close()
+    await Promise.all(serving.map((thread) => thread.stop()))
+    await Promise.all(learning.map((thread) => thread.stop()))
+    await metrics?.close()
     await own.close()
   }
-  const shards = shardThreads.map((thread) => remoteShard(thread.calls))
   return {
-    url: door?.url ?? null,
+    ...parts.addresses,
+    roles: parts.roles,
     log: own.log,
-    learning: async () => (learning ? learning.calls.call<LearningStatus>('status') : null),
+    learning: async () =>
+      joinStatus(await Promise.all(learning.map(({ calls }) => calls.call<LearningStatus>('status')))),
     async freshness() {
-      const bins = await Promise.all(shardThreads.map((thread) => thread.calls.call<FreshnessBin[]>('freshness')))
+      const bins = await Promise.all(serving.map((thread) => thread.calls.call<FreshnessBin[]>('freshness')))
       const examplesByEdge = new Map<number, number>()
       for (const { upToMs, examples } of bins.flat()) {
         examplesByEdge.set(upToMs, (examplesByEdge.get(upToMs) ?? 0) + examples)
@@ -179,10 +153,10 @@ function runningEngine({ own, threads, shardThreads, learning, door, running, ru
     },
     lag: () => allLags(own.log),
     async whenReady() {
-      while (!(await allReady(shards))) await runtime.timers.sleep(readyPollMs)
+      while (!(await door.ready())) await runtime.timers.sleep(readyPollMs)
     },
     async rehearse() {
-      await Promise.all(shardThreads.map((thread) => thread.calls.call('rehearse')))
+      await Promise.all(serving.map((thread) => thread.calls.call('rehearse')))
     },
     failed: Promise.race(threads.map((thread) => thread.ended.then((error) => error ?? new Promise<never>(() => {})))),
     stop() {

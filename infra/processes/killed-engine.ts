@@ -60,10 +60,10 @@ export async function killedEngine(options: KilledEngineOptions): Promise<Killed
     let isOver = false
     const startedMs = clock.monotonicMs()
     const engine = startEngineProcess(options)
-    const ready = engine.ready.then((url) => {
+    const ready = engine.ready.then(({ url }) => {
       if (isOver) return
       startsMs.push(clock.monotonicMs() - startedMs)
-      clients.connect(url)
+      clients.connect(url!)
     })
     ready.catch(() => {})
     const endedAlone = engine.ended.then(({ failed, said }) =>
@@ -96,7 +96,7 @@ export async function killedEngine(options: KilledEngineOptions): Promise<Killed
         await timers.sleep(moment.shareOfStart * startsMs.at(-1)!)
       } else {
         await ready
-        report.viewTroubles.push(...(await viewTroubles(await engine.ready)))
+        report.viewTroubles.push(...(await viewTroubles((await engine.ready).url!)))
         await acknowledged.past(moment.events)
         await timers.sleep(moment.afterMs)
       }
@@ -107,7 +107,7 @@ export async function killedEngine(options: KilledEngineOptions): Promise<Killed
   }
   await life(async (engine, ready) => {
     await ready
-    report.viewTroubles.push(...(await viewTroubles(await engine.ready)))
+    report.viewTroubles.push(...(await viewTroubles((await engine.ready).url!)))
     await acknowledged.past(eventsAtTheEnd)
     clients.finish()
     await living

@@ -28,7 +28,7 @@ export const logSocketPath = (dataDir: string): string => join(dataDir, 'log.soc
 /** Opens the log for the process that runs the engine, with every topic in place. */
 export async function openOwnLog(config: Config, model: string, runtime: Runtime): Promise<OwnLog> {
   const own = config.log.driver === 'kafka' ? await overKafka(config, runtime) : await embedded(config, runtime)
-  for (const spec of engineTopics(model, config.log.partitions)) await own.log.ensureTopic(spec)
+  for (const spec of engineTopics(config, model)) await own.log.ensureTopic(spec)
   return own
 }
 
@@ -41,7 +41,8 @@ export async function openThreadLog(config: Config, port: MessagePort, runtime: 
 export async function openKafka(config: Config, runtime: Runtime): Promise<Log> {
   // Loaded where it is used: it would cost each thread of each start as much as the whole embedded log.
   const { kafkaLog } = await import('../../streams/log/kafka-log.ts')
-  return kafkaLog({ brokers: config.log.brokers, clientId: 'freshet', runtime })
+  const { brokers } = config.log
+  return kafkaLog({ brokers, clientId: 'freshet', runtime, replicationFactor: config.kafka.replicationFactor })
 }
 
 async function overKafka(config: Config, runtime: Runtime): Promise<OwnLog> {

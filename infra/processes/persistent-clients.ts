@@ -15,8 +15,9 @@ export interface Ledger {
   readonly loggedRequestIds: Set<string>
   /** Events of each video that was published. */
   readonly videoEventIds: Set<string>
-  /** Requests that got no answer. */
+  /** Requests that got no answer, and those that were refused for the moment. */
   unanswered: number
+  refused: number
   /** Acknowledged events that were sent again. */
   repeated: number
   /** What no client should ever see. */
@@ -58,6 +59,7 @@ export class PersistentClients {
     loggedRequestIds: new Set(),
     videoEventIds: new Set(),
     unanswered: 0,
+    refused: 0,
     repeated: 0,
     broken: [],
   }
@@ -176,6 +178,7 @@ export class PersistentClients {
   }
 
   private expectRefusal({ status, body }: JsonReply): void {
+    this.ledger.refused++
     if (status !== 503) this.ledger.broken.push(`an answer was ${status} ${JSON.stringify(body)}`)
   }
 

@@ -1,12 +1,19 @@
-// Says in the data folder that a process runs there, so that commands find its address. Advice, not a lock: the log is locked.
+// Says in the data folder that a process runs there, so that commands find its addresses. Advice, not a lock: the log is locked.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 
-export interface Running {
-  readonly pid: number
+export interface Addresses {
   /** Address of the gateway; null where this process has none. */
   readonly url: string | null
+  /** host:port where it serves gateways elsewhere; null where it does not. */
+  readonly rpc: string | null
+  /** Where it answers /metrics. */
+  readonly metrics: string
+}
+
+export interface Running extends Addresses {
+  readonly pid: number
 }
 
 export interface RunningFile {
@@ -15,9 +22,9 @@ export interface RunningFile {
 
 const fileName = 'running.json'
 
-export function writeRunningFile(dataDir: string, url: string | null): RunningFile {
+export function writeRunningFile(dataDir: string, addresses: Addresses): RunningFile {
   const path = join(dataDir, fileName)
-  writeFileSync(path, `${JSON.stringify({ pid: process.pid, url } satisfies Running)}\n`)
+  writeFileSync(path, `${JSON.stringify({ pid: process.pid, ...addresses } satisfies Running)}\n`)
   return { remove: () => rmSync(path, { force: true }) }
 }
 

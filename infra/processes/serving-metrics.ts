@@ -3,6 +3,7 @@ import { Gauge, Registry } from 'prom-client'
 import type { CountedShard } from '../../serving/serving-shard.ts'
 import type { View } from '../../serving/view/view.ts'
 import type { ViewFeeder } from '../../serving/view/view-feeder.ts'
+import { type HistogramBin, histogramText } from './metrics-text.ts'
 
 export interface ServingMetricsOptions {
   readonly view: View
@@ -10,6 +11,9 @@ export interface ServingMetricsOptions {
   readonly feeder: ViewFeeder
   readonly shardNumber: number
 }
+
+/** Histogram by which freshness is told. */
+export const freshnessMetric = 'freshet_serving_freshness_seconds'
 
 export interface MetricsText {
   text(): Promise<string>
@@ -43,9 +47,34 @@ export function servingMetrics({ view, shard, feeder, shardNumber }: ServingMetr
   gauge('gaps_total', 'Deltas that did not fit what the view had', () => feeder.counts.gaps)
   gauge('snapshots_loaded_total', 'Snapshots loaded', () => feeder.counts.snapshotsLoaded)
   gauge('feeder_errors_total', 'Errors of log or blobs that were survived', () => feeder.counts.errors)
-  gauge('model_version', 'Version of the newest delta applied', () => view.model.version)
+  gauge('model_version', 'Versions of the newest deltas applied, summed over buckets', () => view.model.version)
   gauge('generation', 'Tower generation of the index', () => view.vectors.generation)
-  return { text: () => registry.metrics() }
+  return {
+    async text() {
+      const help = 'Event accepted to row servable, in examples'
+      const histogram = histogramText(freshnessMetric, help, labels, freshnessBins(view))
+      return `${await registry.metrics()}${histogram}`
+    },
+  }
+}
+
+/** Buckets of the freshness histogram, six to a doubling from 8 ms to 65 s: the same in every process, so that they add up. */
+const edgesMs = Array.from({ length: 6 * 13 + 1 }, (_, step) => 2 ** (3 + step / 6))
+
+function freshnessBins(view: View): HistogramBin[] {
+  const counts = edgesMs.map(() => 0)
+  // What is older than the last edge is in the count alone.
+  let older = 0
+  for (const { upToMs, examples } of view.freshness.counts()) {
+    const index = edgesMs.findIndex((edgeMs) => upToMs <= edgeMs * (1 + 1e-9))
+    if (index < 0) older += examples
+    else counts[index]! += examples
+  }
+  const bins = edgesMs.map((edgeMs, index) => ({
+    upTo: Number((edgeMs / 1_000).toPrecision(6)),
+    count: counts[index]!,
+  }))
+  return older > 0 ? [...bins, { upTo: 3_600, count: older }] : bins
 }
 
 function seconds(view: View, share: number): number {

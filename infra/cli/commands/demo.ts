@@ -7,7 +7,7 @@ import process from 'node:process'
 import { createLogUpdate } from 'log-update'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
 import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
-import { type Engine, roleNames, startEngine } from '../../processes/engine.ts'
+import { type Engine, startEngine } from '../../processes/engine.ts'
 import { modelSetup } from '../../processes/model-setup.ts'
 import { runPopulation } from '../../simulation/population.ts'
 import { catalogOf, samplePaths } from '../../simulation/sample.ts'
@@ -42,7 +42,7 @@ export async function run(_: string[], options: Record<string, unknown>): Promis
       ...(out.json ? { 'gateway.port': '0' } : {}),
       ...logOfDemo.flags,
     })
-    const engine = await startEngine(config, systemRuntime, new Set(roleNames))
+    const engine = await startEngine(config, systemRuntime)
     engine.failed.then((error) => {
       process.stderr.write(`freshet: ${error.message}\n`)
       process.exitCode = 1

@@ -24,7 +24,7 @@ export async function run([shape]: string[], options: Record<string, unknown>): 
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   try {
-    for (const topic of engineTopics(spec.model, config.log.partitions)) await log.ensureTopic(topic)
+    for (const topic of engineTopics(config, spec.model)) await log.ensureTopic(topic)
     const report = await importIntoLog({
       files,
       features,

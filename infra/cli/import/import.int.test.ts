@@ -17,7 +17,7 @@ import { countsSpec } from '../../../trainers/model/shipped-specs.ts'
 import { countShard } from '../../../trainers/parameter-server/count-shard.ts'
 import { wasmTable } from '../../../trainers/table/wasm-table.ts'
 import { loadConfig } from '../../config/config.ts'
-import { type Engine, roleNames, startEngine } from '../../processes/engine.ts'
+import { type Engine, startEngine } from '../../processes/engine.ts'
 import { modelSetup } from '../../processes/model-setup.ts'
 import { samplePaths } from '../../simulation/sample.ts'
 import { importIntoLog } from './import-into-log.ts'
@@ -33,7 +33,7 @@ let engine: Engine
 let files: KuairandFiles
 
 before(async () => {
-  engine = await startEngine(config, systemRuntime, new Set(roleNames))
+  engine = await startEngine(config, systemRuntime)
   files = await firstRows()
 })
 
