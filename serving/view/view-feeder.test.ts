@@ -1,7 +1,7 @@
 // The feeder over the real log: readiness, snapshots, gaps, bad records, groups, and stopping.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Delta } from '../../schemas/generated.ts'
+import type { AnyRecord, Delta } from '../../schemas/generated.ts'
 import * as topics from '../../schemas/topics.ts'
 import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
 import { ShardWorld } from '../feed/shard-world.ts'
@@ -9,6 +9,13 @@ import { countsDelta, countsSnapshot, outcomesIn, smallWorld, withRig } from './
 import { viewFeeder } from './view-feeder.ts'
 
 const never = new AbortController().signal
+
+/** A row of each bucket of three. */
+const idOfBucket = [3n << 32n, 4n << 32n, 5n << 32n]
+
+const claimed = (bucket: number): AnyRecord => {
+  return { type: 'BucketClaimed', model: topics.countsModel, bucket, owner: 'host:1', eventTimeMs: 1 }
+}
 
 describe('view feeder', () => {
   test('is ready when the view holds what the log held, and follows on', async () => {
@@ -84,6 +91,87 @@ describe('view feeder', () => {
       await view.reached(deltas, 0, 2, never)
       assert.equal(view.counts.version, 5)
       assert.equal(outcomesIn(view, 6n), 20)
+    })
+  })
+
+  test('each bucket starts from its own snapshot; claims are passed over and repeats change nothing', async () => {
+    await withRig(
+      2,
+      async ({ blobs, view, append, feeder }) => {
+        const [deltas, snapshots] = [topics.deltasOf(topics.countsModel), topics.snapshotsOf(topics.countsModel)]
+        for (const [bucket, id] of idOfBucket.entries()) {
+          const outcomes = new Map([[id, bucket + 1]])
+          await append(snapshots, [claimed(bucket)], bucket)
+          if (bucket > 0)
+            await append(snapshots, [await countsSnapshot(blobs, bucket * 10, { bucket, outcomes })], bucket)
+        }
+        // The one without a snapshot has all of its deltas; the second has nothing newer; the third goes on.
+        await append(deltas, [countsDelta(0, 4, idOfBucket[0]!, 40), countsDelta(4, 5, idOfBucket[0]!, 50)], 0)
+        await append(deltas, [countsDelta(9, 10, idOfBucket[1]!, 99, 1)], 1)
+        const third = [countsDelta(20, 21, idOfBucket[2]!, 60, 2), countsDelta(21, 22, idOfBucket[2]!, 70, 2)]
+        await append(deltas, [...third, ...third], 2)
+        const fed = feeder({ partitions: [0, 1] })
+        await fed.whenReady()
+        assert.deepEqual(
+          idOfBucket.map((id) => outcomesIn(view, id)),
+          [50, 2, 70],
+        )
+        assert.deepEqual(
+          idOfBucket.map((_, bucket) => view.counts.versionOf(bucket)),
+          [5, 10, 22],
+        )
+        assert.deepEqual(fed.counts, { errors: 0, newestError: null, gaps: 0, snapshotsLoaded: 2 })
+        assert.equal(view.badRecords.count, 0)
+      },
+      3,
+    )
+  })
+
+  test('a gap in one bucket holds that bucket alone, and the snapshot of another does not end it', async () => {
+    await withRig(
+      1,
+      async ({ blobs, view, append, feeder }) => {
+        const [deltas, snapshots] = [topics.deltasOf(topics.countsModel), topics.snapshotsOf(topics.countsModel)]
+        const [first, second] = idOfBucket as [bigint, bigint, bigint]
+        await append(deltas, [countsDelta(7, 8, second, 80, 1), countsDelta(8, 9, second, 90, 1)], 1)
+        const fed = feeder()
+        await fed.whenReady()
+        await append(snapshots, [await countsSnapshot(blobs, 3)], 0)
+        await append(deltas, [countsDelta(3, 4, first, 40), countsDelta(4, 5, first, 50)], 0)
+        await view.reached(deltas, 0, 2, never)
+        assert.deepEqual([outcomesIn(view, first), outcomesIn(view, second)], [50, 0])
+        assert.equal(view.nextOf(deltas, 1), 0)
+        await append(snapshots, [await countsSnapshot(blobs, 7, { bucket: 1 })], 1)
+        await view.reached(deltas, 1, 2, never)
+        assert.equal(outcomesIn(view, second), 90)
+        assert.equal(outcomesIn(view, first), 50)
+        assert.equal(fed.counts.gaps, 2)
+      },
+      3,
+    )
+  })
+
+  test('a rollback takes the view back to the snapshot of the new lineage, and nothing of the old one comes after', async () => {
+    await withRig(1, async ({ blobs, view, append, feeder }) => {
+      const [deltas, snapshots] = [topics.deltasOf(topics.countsModel), topics.snapshotsOf(topics.countsModel)]
+      await append(deltas, [countsDelta(0, 10, 5n, 10), countsDelta(10, 20, 5n, 20)])
+      const fed = feeder()
+      await fed.whenReady()
+      const after = { ...countsDelta(10, 30, 6n, 30), lineage: 1, epoch: 1 }
+      await append(deltas, [after])
+      // Of the lineage before: newer than what the view has, and still of no use.
+      await append(snapshots, [await countsSnapshot(blobs, 25)])
+      const rolledBack = await countsSnapshot(blobs, 10, { lineage: 1, epoch: 1, outcomes: new Map([[5n, 10]]) })
+      await append(snapshots, [rolledBack])
+      await view.reached(deltas, 0, 3, never)
+      assert.deepEqual([outcomesIn(view, 5n), outcomesIn(view, 6n)], [10, 30])
+      assert.equal(view.counts.version, 30)
+      // An owner that does not know yet that it lost the bucket.
+      await append(snapshots, [await countsSnapshot(blobs, 45)])
+      await append(deltas, [countsDelta(30, 40, 5n, 40), { ...after, baseVersion: 30, version: 50, epoch: 0 }])
+      await view.reached(deltas, 0, 5, never)
+      assert.deepEqual([outcomesIn(view, 5n), view.counts.version], [10, 30])
+      assert.equal(fed.counts.gaps, 1)
     })
   })
 

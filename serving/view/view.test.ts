@@ -3,7 +3,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as topics from '../../schemas/topics.ts'
 import { offsetOf } from '../../streams/log/log.ts'
-import { ShardWorld, videoIdsOf } from '../feed/shard-world.ts'
+import { partitionForKey } from '../../streams/log/murmur2.ts'
+import { replica } from '../../trainers/model/replica.ts'
+import { foryouSpec } from '../../trainers/model/shipped-specs.ts'
+import { mapTable } from '../../trainers/table/map-table.ts'
+import { evenScorer, ShardWorld, videoIdsOf } from '../feed/shard-world.ts'
 import { Catalog } from './catalog.ts'
 import { freshnessHistogram } from './freshness-histogram.ts'
 import { PolicyBook } from './policy-book.ts'
@@ -29,6 +33,24 @@ describe('view', () => {
     assert.equal(world.view.apply(broken), 'bad')
     assert.equal(world.view.badRecords.count, 1)
     assert.equal(world.view.nextOf(topics.videos, 0), 2)
+  })
+
+  test('a user’s rows are read from the bucket of the user’s partition', async () => {
+    const asked: number[] = []
+    const score: typeof evenScorer.score = (query, entries, similarities, userBucket) => {
+      asked.push(userBucket!)
+      return evenScorer.score(query, entries, similarities)
+    }
+    const model = replica(foryouSpec, mapTable, { buckets: 4 })
+    const world = new ShardWorld({ scorer: { ...evenScorer, score }, view: { model, userPartitions: 8 } })
+    world.publish('a')
+    const users = Array.from({ length: 20 }, (_, number) => `user ${number}`)
+    for (const user of users) await world.page(user)
+    assert.deepEqual(
+      asked,
+      users.map((user) => partitionForKey(user, 8) % 3),
+    )
+    assert.equal(new Set(asked).size, 3)
   })
 
   test('users are bounded: the least recently active leaves', () => {

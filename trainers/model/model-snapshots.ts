@@ -3,7 +3,9 @@
 
 import type { SnapshotTaken } from '../../schemas/generated.ts'
 import { checksum } from '../../schemas/ids.ts'
+import { checkpointState } from '../../streams/processor/checkpoint.ts'
 import type { BlobStore } from '../../streams/stores/blob-store.ts'
+import { decodeSections, sectionOf } from './sections.ts'
 
 export interface ModelSnapshotsOptions {
   readonly blobs: Pick<BlobStore, 'get'>
@@ -54,7 +56,7 @@ export class ModelSnapshots {
       if (found !== newest.taken.checksum) {
         throw new RangeError(`snapshot ${newest.taken.blob} has checksum ${found}, expected ${newest.taken.checksum}`)
       }
-      await this.#options.load(model, bucket, bytes)
+      await this.#options.load(model, bucket, snapshotIn(bytes))
     } catch (error) {
       this.#options.onError(error)
       return false
@@ -87,6 +89,11 @@ export class ModelSnapshots {
       signal.addEventListener('abort', wake)
     })
   }
+}
+
+/** What is announced is a checkpoint of the owner; the snapshot is a section of its state. */
+function snapshotIn(blob: Uint8Array): Uint8Array {
+  return sectionOf(decodeSections(checkpointState(blob)), 'shard')
 }
 
 function placeOf(model: string, bucket: number): string {
