@@ -1,4 +1,5 @@
-// Pulls and AdaGrad pushes per second of the WebAssembly table with random ids, against a reference given the same ids.
+// Pulls and AdaGrad pushes per second of the WebAssembly table with random ids, in rounds that alternate with those of a
+// reference given the same ids; and what growing from nothing to all rows costs.
 
 import type { Clock } from '../../streams/runtime/runtime.ts'
 import type { Table } from './table.ts'
@@ -6,6 +7,8 @@ import { wasmTable } from './wasm-table.ts'
 
 export interface TableBenchOptions {
   readonly clock: Clock
+  /** CPU time of this thread: other work on the machine counts less than with a clock on the wall. */
+  readonly cpuMs: () => number
   readonly rows?: number
   readonly dimension?: number
   readonly batchSize?: number
@@ -13,99 +16,173 @@ export interface TableBenchOptions {
   readonly accesses?: number
   /** The best round counts, because other work on the machine only ever slows one down. */
   readonly rounds?: number
-  readonly reference?: TableReference
+  /** Null where the reference cannot run. */
+  readonly startReference?: (work: TableBenchWork) => Promise<TableReference | null>
 }
-
-/** Another table's rates for the same ids, or undefined where it cannot run. */
-export type TableReference = (work: TableBenchWork) => Promise<readonly TableRates[] | undefined>
 
 export interface TableBenchWork {
   readonly dimension: number
   readonly batchSize: number
-  readonly rounds: number
   readonly ids: BigUint64Array
   readonly accesses: readonly BigUint64Array[]
 }
 
-export interface TableRates {
-  readonly pullsPerSecond: number
-  readonly pushesPerSecond: number
+export interface TableReference {
+  /** One pass over a list of accesses. */
+  cpuSeconds(order: 'pull' | 'push' | 'pullPrefetching' | 'pushPrefetching', list: number): Promise<number>
+  end(): void
+}
+
+interface PullPush {
+  readonly pull: number
+  readonly push: number
+}
+
+export interface DistributionResult {
+  /** Rows per second. */
+  readonly ours: PullPush
+  readonly oneAtATime: PullPush | null
+  readonly prefetching: PullPush | null
+  readonly ratio: PullPush | null
+  readonly ratioPrefetch: PullPush | null
+}
+
+interface Quantiles {
+  readonly p50: number
+  readonly p999: number
+  readonly max: number
 }
 
 export interface TableBenchResult {
   readonly work: string
+  /** Ours over the reference's loop of one id at a time: the smaller of both distributions. */
+  readonly ratio: PullPush | null
+  /** Ours over the reference's batches with prefetch. */
+  readonly ratioPrefetch: PullPush | null
+  readonly distributions: Readonly<Record<string, DistributionResult>>
+  /** Memory in use over rows, when all are in; payload are values and optimizer state. */
+  readonly bytesPerRow: { readonly all: number; readonly payload: number; readonly beyondPayload: number }
   readonly insertsPerSecond: number
-  /** While all rows were new: the time one batch took. */
-  readonly insertBatchMs: { readonly p50: number; readonly p999: number; readonly max: number }
-  readonly rates: Readonly<Record<string, TableRates>>
-  readonly reference: Readonly<Record<string, TableRates>> | undefined
-  /** Ours over the reference's. */
-  readonly ratios: Readonly<Record<string, { readonly pull: number; readonly push: number }>> | undefined
+  /** Time per batch while all of its rows were new: by the wall's clock, in which other processes count, and by CPU. */
+  readonly growth: { readonly batchMs: Quantiles; readonly batchCpuMs: Quantiles }
 }
 
 const zipfExponent = 1.05
 const learningRate = 0.05
 const gradientValue = 0.001
 
-/** Defaults: 2 million rows of 32 values with AdaGrad, batches of 256, uniform and Zipf ids. About 15 seconds. */
+/** Defaults: 2 million rows of 32 values with AdaGrad, batches of 256, uniform and Zipf ids. About 20 seconds. */
 export async function benchTable(options: TableBenchOptions): Promise<TableBenchResult> {
-  const { clock, rows = 2_000_000, dimension = 32, batchSize = 256, accesses = 1_000_000, rounds = 3 } = options
+  const { clock, cpuMs, rows = 2_000_000, dimension = 32, batchSize = 256, accesses = 1_000_000, rounds = 7 } = options
   const next = randomFrom(1)
   const ids = BigUint64Array.from({ length: rows }, () => (BigInt(next()) << 32n) | BigInt(next() | 1))
   const drawn = { uniform: uniformIds(ids, accesses, next), zipf: zipfIds(ids, accesses, next) }
-  const names = Object.keys(drawn)
-  const work = { dimension, batchSize, rounds, ids, accesses: Object.values(drawn) }
+  const work = { dimension, batchSize, ids, accesses: Object.values(drawn) }
 
   const optimizer = { kind: 'adagrad', learningRate, initialAccumulator: 1e-5, epsilon: 1e-8 } as const
-  const table = wasmTable({ name: 'bench', dimension, optimizer, initialScale: 0.01, seed: 1, rowsMax: rows })
-  const insertMs = pushAll(table, work, ids, clock)
-  const rates = work.accesses.map((each) => measure(table, work, each, clock))
-  const reference = await options.reference?.(work)
-  const ratios = reference?.map(({ pullsPerSecond, pushesPerSecond }, index) => ({
-    pull: rates[index]!.pullsPerSecond / pullsPerSecond,
-    push: rates[index]!.pushesPerSecond / pushesPerSecond,
-  }))
-  const totalMs = insertMs.reduce((sum, ms) => sum + ms, 0)
-  insertMs.sort()
+  // A tenth more than is pushed, because a slice that fills up before the others would evict.
+  const rowsMax = Math.ceil(rows * 1.1)
+  const table = wasmTable({ name: 'bench', dimension, optimizer, initialScale: 0.01, seed: 1, rowsMax })
+  const startMs = cpuMs()
+  const batchMs = pushAll(table, work, ids, () => clock.monotonicMs())
+  const insertMs = cpuMs() - startMs
+  const bytes = table.usedBytes / table.rows
+  const payload = dimension * 8
+
+  const reference = (await options.startReference?.(work)) ?? null
+  const distributions: Record<string, DistributionResult> = {}
+  for (const [list, name] of Object.keys(drawn).entries()) {
+    distributions[name] = await measure(table, work, list, rounds, cpuMs, reference)
+  }
+  reference?.end()
+  const all = Object.values(distributions)
   return {
     work: `${rows} rows of ${dimension} + ${dimension} floats, batches of ${batchSize}, zipf exponent ${zipfExponent}`,
-    insertsPerSecond: (rows / totalMs) * 1000,
-    insertBatchMs: { p50: quantile(insertMs, 0.5), p999: quantile(insertMs, 0.999), max: insertMs.at(-1) ?? 0 },
-    rates: named(names, rates),
-    reference: reference && named(names, reference),
-    ratios: ratios && named(names, ratios),
+    ratio: smallest(all.map(({ ratio }) => ratio)),
+    ratioPrefetch: smallest(all.map(({ ratioPrefetch }) => ratioPrefetch)),
+    distributions,
+    bytesPerRow: { all: bytes, payload, beyondPayload: bytes - payload },
+    insertsPerSecond: (rows / insertMs) * 1000,
+    growth: { batchMs: quantiles(batchMs), batchCpuMs: quantiles(growthCpuMs(work, rowsMax, cpuMs)) },
   }
 }
 
-function measure(table: Table, work: TableBenchWork, ids: BigUint64Array, clock: Clock): TableRates {
-  const out = new Float32Array(work.batchSize * work.dimension)
-  let pullMs = Number.POSITIVE_INFINITY
-  let pushMs = Number.POSITIVE_INFINITY
-  for (let round = 0; round < work.rounds; round++) {
-    const startMs = clock.monotonicMs()
-    for (let start = 0; start < ids.length; start += work.batchSize) {
-      const batch = ids.subarray(start, start + work.batchSize)
-      table.pull(batch, batch.length, out)
-    }
-    pullMs = Math.min(pullMs, clock.monotonicMs() - startMs)
-    pushMs = Math.min(
-      pushMs,
-      pushAll(table, work, ids, clock).reduce((sum, ms) => sum + ms, 0),
+/** Once more in a fresh table, because asking for both times in one run would slow each batch. */
+function growthCpuMs(work: TableBenchWork, rowsMax: number, cpuMs: () => number): Float64Array {
+  const optimizer = { kind: 'adagrad', learningRate, initialAccumulator: 1e-5, epsilon: 1e-8 } as const
+  const { dimension } = work
+  const table = wasmTable({ name: 'bench', dimension, optimizer, initialScale: 0.01, seed: 1, rowsMax })
+  return pushAll(table, work, work.ids, cpuMs)
+}
+
+async function measure(
+  table: Table,
+  work: TableBenchWork,
+  list: number,
+  rounds: number,
+  cpuMs: () => number,
+  reference: TableReference | null,
+): Promise<DistributionResult> {
+  const ids = work.accesses[list]!
+  const best = { pull: Number.POSITIVE_INFINITY, push: Number.POSITIVE_INFINITY }
+  const plain = { ...best }
+  const prefetching = { ...best }
+  for (let round = 0; round < rounds; round++) {
+    best.pull = Math.min(
+      best.pull,
+      timed(cpuMs, () => pullAll(table, work, ids)),
     )
+    best.push = Math.min(
+      best.push,
+      timed(cpuMs, () => void pushAll(table, work, ids, null)),
+    )
+    if (!reference) continue
+    plain.pull = Math.min(plain.pull, await reference.cpuSeconds('pull', list))
+    plain.push = Math.min(plain.push, await reference.cpuSeconds('push', list))
+    prefetching.pull = Math.min(prefetching.pull, await reference.cpuSeconds('pullPrefetching', list))
+    prefetching.push = Math.min(prefetching.push, await reference.cpuSeconds('pushPrefetching', list))
   }
-  return { pullsPerSecond: (ids.length / pullMs) * 1000, pushesPerSecond: (ids.length / pushMs) * 1000 }
+  const rates = ({ pull, push }: PullPush) => ({ pull: ids.length / pull, push: ids.length / push })
+  const over = (other: PullPush) => ({ pull: other.pull / best.pull, push: other.push / best.push })
+  return {
+    ours: rates(best),
+    oneAtATime: reference && rates(plain),
+    prefetching: reference && rates(prefetching),
+    ratio: reference && over(plain),
+    ratioPrefetch: reference && over(prefetching),
+  }
 }
 
-/** Milliseconds of each batch. */
-function pushAll(table: Table, work: TableBenchWork, ids: BigUint64Array, clock: Clock): Float64Array {
+/** Seconds. */
+function timed(cpuMs: () => number, call: () => void): number {
+  const startMs = cpuMs()
+  call()
+  return (cpuMs() - startMs) / 1000
+}
+
+function pullAll(table: Table, work: TableBenchWork, ids: BigUint64Array): void {
+  const out = new Float32Array(work.batchSize * work.dimension)
+  for (let start = 0; start < ids.length; start += work.batchSize) {
+    const batch = ids.subarray(start, start + work.batchSize)
+    table.pull(batch, batch.length, out)
+  }
+}
+
+/** Milliseconds of each batch; zeros without a clock. */
+function pushAll(
+  table: Table,
+  work: TableBenchWork,
+  ids: BigUint64Array,
+  nowMs: (() => number) | null,
+): Float64Array<ArrayBuffer> {
   const gradients = new Float32Array(work.batchSize * work.dimension).fill(gradientValue)
   const times = new Float64Array(work.batchSize).fill(1)
   const batchMs = new Float64Array(Math.ceil(ids.length / work.batchSize))
   for (let index = 0; index < batchMs.length; index++) {
     const batch = ids.subarray(index * work.batchSize, (index + 1) * work.batchSize)
-    const startMs = clock.monotonicMs()
+    const startMs = nowMs?.() ?? 0
     table.push(batch, batch.length, gradients, times)
-    batchMs[index] = clock.monotonicMs() - startMs
+    batchMs[index] = (nowMs?.() ?? 0) - startMs
   }
   return batchMs
 }
@@ -147,10 +224,14 @@ function randomFrom(seed: number): () => number {
   }
 }
 
-function named<Value>(names: readonly string[], values: readonly Value[]): Record<string, Value> {
-  return Object.fromEntries(names.map((name, index) => [name, values[index]!]))
+function smallest(each: readonly (PullPush | null)[]): PullPush | null {
+  const known = each.filter((ratio) => ratio !== null)
+  if (known.length === 0) return null
+  return { pull: Math.min(...known.map(({ pull }) => pull)), push: Math.min(...known.map(({ push }) => push)) }
 }
 
-function quantile(ascending: Float64Array, share: number): number {
-  return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? 0
+function quantiles(values: Float64Array): Quantiles {
+  const ascending = values.slice().sort()
+  const at = (share: number) => ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? 0
+  return { p50: at(0.5), p999: at(0.999), max: ascending.at(-1) ?? 0 }
 }
