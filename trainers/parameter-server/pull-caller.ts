@@ -24,6 +24,9 @@ export interface OwnerCall {
   readonly request: Uint8Array
 }
 
+/** Given as the reason where nobody reads one: without it each abort makes an exception with its stack, on every call. */
+export const callEnded = 'the call has ended'
+
 const pauseMsMin = 10
 const pauseMsMax = 250
 
@@ -46,7 +49,7 @@ export class PullCaller {
     const superseded = new AbortController()
     const ended = AbortSignal.any([signal, superseded.signal])
     void this.#newerClaim(epochByBucket, ended).then(
-      () => superseded.abort(),
+      () => superseded.abort(callEnded),
       () => {},
     )
     meter.calls++
@@ -67,7 +70,7 @@ export class PullCaller {
       if (signal.aborted) throw stopped()
       return null
     } finally {
-      superseded.abort()
+      superseded.abort(callEnded)
     }
   }
 

@@ -7,7 +7,7 @@ import type { Runtime } from '../../streams/runtime/runtime.ts'
 import type { ModelSpec } from '../model/model-spec.ts'
 import type { BucketRoutes } from './bucket-claims.ts'
 import type { ParameterClient, RowPull } from './parameter-client.ts'
-import { PullCaller, stopped } from './pull-caller.ts'
+import { callEnded, PullCaller, stopped } from './pull-caller.ts'
 import { type PullCounts, PullMeter } from './pull-counts.ts'
 import { decodeDensePullResponse, encodeDensePullRequest } from './pull-dense-wire.ts'
 import { densePullMethodOf, encodePullRequest, partsPerPullMax, pullMethodOf, readPullResponse } from './pull-wire.ts'
@@ -27,6 +27,7 @@ export interface ParameterClientOptions {
 
 export interface RemoteParameterClient extends ParameterClient {
   counts(): PullCounts
+  /** Pulls under way reject with `stopped`. */
   close(): Promise<void>
 }
 
@@ -43,6 +44,7 @@ export function parameterClient(options: ParameterClientOptions): RemoteParamete
   const dimensionByTable = new Map(spec.tables.map(({ name, dimension }) => [name, dimension]))
   const meter = new PullMeter()
   const caller = new PullCaller({ ...options, meter })
+  const closed = new AbortController()
 
   function partsOf(pull: RowPull): Part[] {
     const { bucket, table, ids, out } = pull
@@ -106,12 +108,12 @@ export function parameterClient(options: ParameterClientOptions): RemoteParamete
       const failed = new AbortController()
       const marks = new Map<number, number>()
       try {
-        const either = AbortSignal.any([signal, failed.signal])
+        const either = AbortSignal.any([signal, failed.signal, closed.signal])
         await fill(examplePartition, pulls.flatMap(partsOf), marks, either)
       } catch (error) {
-        throw signal.aborted ? stopped() : error
+        throw signal.aborted || closed.signal.aborted ? stopped() : error
       } finally {
-        failed.abort()
+        failed.abort(callEnded)
       }
       return marks
     },
@@ -119,12 +121,13 @@ export function parameterClient(options: ParameterClientOptions): RemoteParamete
     async pullDense(examplePartition, knownVersion, signal) {
       assert(denseBucket !== null, `${spec.model} has dense tensors`)
       const request = encodeDensePullRequest({ bucket: denseBucket, examplePartition, knownVersion })
+      const either = AbortSignal.any([signal, closed.signal])
       for (;;) {
-        if (signal.aborted) throw stopped()
-        const { address, epoch } = await caller.ownerOf(denseBucket, signal)
+        if (either.aborted) throw stopped()
+        const { address, epoch } = await caller.ownerOf(denseBucket, either)
         const epochByBucket = new Map([[denseBucket, epoch]])
         const call = { address, epochByBucket, method: densePullMethodOf(spec.model), request }
-        const response = await caller.call(call, signal)
+        const response = await caller.call(call, either)
         if (response === null) continue
         const { mark, newer } = decodeDensePullResponse(response)
         return newer && { ...newer, folded: mark }
@@ -132,7 +135,10 @@ export function parameterClient(options: ParameterClientOptions): RemoteParamete
     },
 
     counts: () => meter.counts(),
-    close: () => caller.close(),
+    close() {
+      closed.abort(callEnded)
+      return caller.close()
+    },
   }
 }
 

@@ -134,6 +134,13 @@ test('a pull ends when it is given up: without an owner, while an owner is away,
   control.abort()
   await Promise.all(ended)
   await assert.rejects(client.pull(0, [rowPull(0, 'wide', idsFrom(1, 3))], control.signal), { code: 'stopped' })
+
+  const closing = [0, 1, 2].map((bucket) => client.pull(0, [rowPull(bucket, 'wide', idsFrom(1, 3))], endless))
+  closing.push(client.pullDense(0, 0, endless).then(() => new Map()))
+  const all = Promise.all(closing.map((pull) => assert.rejects(pull, { code: 'stopped' })))
+  await client.close()
+  await all
+  await assert.rejects(client.pull(0, [rowPull(0, 'wide', idsFrom(1, 3))], endless), { code: 'stopped' })
 })
 
 test('an owner past its limit of calls slows its callers down and loses none of them', async (t) => {
