@@ -7,6 +7,7 @@ import type { FeatureSet } from '../streams/features/feature-set.ts'
 import { offsetOf, partitionOf } from '../streams/log/log.ts'
 import type { Processor, Recorded, StepOutput } from '../streams/processor/processor.ts'
 import { assert } from '../streams/runtime/errors.ts'
+import type { Timers } from '../streams/runtime/runtime.ts'
 import { denseOptimizersOf } from './dense-optimizers.ts'
 import { initialDense, type TableFactory } from './model/initial-parameters.ts'
 import type { DenseParameter } from './model/model.ts'
@@ -14,6 +15,12 @@ import { modelLayout } from './model/model-layout.ts'
 import type { ModelSpec } from './model/model-spec.ts'
 import type { ParameterClient } from './parameter-server/parameter-client.ts'
 import { type ShardProcessor, shardProcessor } from './parameter-server/shard-processor.ts'
+
+/** Sleeps that end at once: how often a trainer asks again is up to the owners, not to a clock. */
+export const instantTimers: Timers = {
+  sleep: async (_ms, signal) => signal?.throwIfAborted(),
+  every: () => () => {},
+}
 
 /** The owner of one bucket, with the log of its partition. */
 export class ClusterOwner {

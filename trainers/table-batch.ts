@@ -140,20 +140,18 @@ function copyIds(from: BigUint64Array, blocks: readonly SlotBlock[], to: BigUint
 /** Moves the rows that change something to the front, in their order. */
 function keepMoving(rows: Omit<RowGradients, 'count' | 'nonFinite'>): { count: number; nonFinite: number } {
   const { ids, values, eventTimesMs, occurrences, dimension } = rows
+  const isClean = isFiniteBetween(values, 0, ids.length * dimension)
   let count = 0
   let nonFinite = 0
   for (let rowIndex = 0; rowIndex < ids.length; rowIndex++) {
     const from = rowIndex * dimension
-    let isZero = true
-    // Zero times a number that is none is none.
-    let taint = 0
-    for (let column = 0; column < dimension; column++) {
-      const value = values[from + column]!
-      if (value !== 0) isZero = false
-      taint += value * 0
+    let column = 0
+    while (column < dimension && values[from + column] === 0) column++
+    if (column === dimension) continue
+    if (!isClean && !isFiniteBetween(values, from, from + dimension)) {
+      nonFinite++
+      continue
     }
-    if (taint !== 0) nonFinite++
-    if (isZero || taint !== 0) continue
     if (count !== rowIndex) {
       ids[count] = ids[rowIndex]!
       eventTimesMs[count] = eventTimesMs[rowIndex]!
@@ -163,4 +161,11 @@ function keepMoving(rows: Omit<RowGradients, 'count' | 'nonFinite'>): { count: n
     count++
   }
   return { count, nonFinite }
+}
+
+function isFiniteBetween(values: Float32Array, start: number, end: number): boolean {
+  // Zero times a number that is none is none.
+  let taint = 0
+  for (let index = start; index < end; index++) taint += values[index]! * 0
+  return taint === 0
 }
