@@ -163,13 +163,15 @@ export class Checkpointer {
   /** null where there is no space: the next checkpoint makes up for it. */
   private async put(position: CheckpointPosition, state: readonly Uint8Array[]): Promise<StoredCheckpoint | null> {
     const { blobs, owner, progress } = this.options
-    try {
-      return await this.retry(() => putCheckpoint(blobs, owner, position, state))
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      progress.checkpointFailures++
-      return null
-    }
+    return this.retry(async () => {
+      try {
+        return await putCheckpoint(blobs, owner, position, state)
+      } catch (error) {
+        if (!isDiskFull(error)) throw error
+        progress.checkpointFailures++
+        return null
+      }
+    })
   }
 
   private async commitDurable(): Promise<void> {

@@ -88,11 +88,19 @@ export interface LifeOutcome {
   readonly error: unknown
 }
 
+/** What happens to the disk while a processor lives on it. */
+export interface DiskTrouble {
+  /** The disk stops at the operation after so many. */
+  readonly operationsMax?: number
+  /** Writes that find no space, from the time the processor starts. */
+  readonly refused?: { readonly passed: number; readonly count: number }
+}
+
 /** Runs a fresh processor until it has folded the whole input and stopped cleanly, or the life has ended. */
 export async function liveOnce(
   world: CrashWorld,
   makeProcessor: () => Processor,
-  operationsMax = Number.POSITIVE_INFINITY,
+  { operationsMax = Number.POSITIVE_INFINITY, refused }: DiskTrouble = {},
 ): Promise<LifeOutcome> {
   let life: Life | null = null
   try {
@@ -101,6 +109,7 @@ export async function liveOnce(
     return { finished: false, operations: operationsMax, progress: null, error }
   }
   const { log, blobs, runtime } = life
+  if (refused) world.disk.refuseWrites(refused.passed, refused.count)
   const runner = partitionRunner({
     ...{ log, blobs, runtime, group: 'g', topic: interactions, partition: partitionOf(0) },
     processor: makeProcessor(),
@@ -121,7 +130,9 @@ export async function liveOnce(
   while (outcome === null && !life.crashed()) {
     const { latest } = await log.bounds({ topic: interactions, partition: partitionOf(0) })
     if (runner.progress().next >= latest) control.abort()
-    await nextTurn()
+    // What finds no space is tried again later.
+    if (refused) await runtime.advance(20)
+    else await nextTurn()
   }
   if (outcome === 'finished' && !life.crashed()) await log.close().catch(() => {})
   const finished = outcome === 'finished' && !life.crashed()

@@ -7,6 +7,7 @@ import { deadLetterOf, examples, interactions } from '../../schemas/topics.ts'
 import { joiner } from '../joiner/joiner.ts'
 import { pageFixture, startMs, tickFixture, watchFixture } from '../joiner/joiner-fixtures.ts'
 import type { LogRecord } from '../log/log.ts'
+import { nextTurn } from '../runtime/next-turn.ts'
 import { seededRandom } from '../runtime/simulated-runtime.ts'
 import { allRecords, beginLife, type CrashWorld, crashWorld, liveOnce } from './crash-world.ts'
 import type { Processor } from './processor.ts'
@@ -33,6 +34,32 @@ function countingProcessor(): Processor {
     },
     load(dump) {
       count = new StateReader(dump).f64()
+    },
+  }
+}
+
+/** The same, with a dump in parts. */
+function countingInParts(): Processor {
+  const counting = countingProcessor()
+  function* dumpParts(): Generator<Uint8Array> {
+    const state = counting.dump()
+    for (let at = 0; at < state.byteLength; at += 3) yield state.slice(at, at + 3)
+  }
+  return { ...counting, dumpParts }
+}
+
+/** The same, where two of three steps first wait for a turn or more, and wish for a checkpoint now and then. */
+function countingThatWaits(): Processor {
+  const counting = countingInParts()
+  let steps = 0
+  return {
+    ...counting,
+    get wantsCheckpoint() {
+      return steps % 7 === 6
+    },
+    async step(input, output) {
+      for (let turn = steps++ % 3; turn > 0; turn--) await nextTurn()
+      counting.step(input, output)
     },
   }
 }
@@ -101,6 +128,8 @@ async function endOf(world: CrashWorld): Promise<{ outputs: string[]; repeats: n
 const processors: readonly [string, () => Processor][] = [
   ['joiner', () => joiner()],
   ['counting', countingProcessor],
+  ['counting, dumped in parts', countingInParts],
+  ['counting with steps that wait', countingThatWaits],
 ]
 
 for (const [name, makeProcessor] of processors) {
@@ -114,7 +143,7 @@ for (const [name, makeProcessor] of processors) {
     let suppressed = 0
     for (let operation = 0; operation < undisturbed.operations; operation++) {
       const world = await worldWith(records)
-      await liveOnce(world, makeProcessor, operation)
+      await liveOnce(world, makeProcessor, { operationsMax: operation })
       world.disk.restart(operation)
       const second = await liveOnce(world, makeProcessor)
       assert.equal(second.error, null, `after ${operation} operations`)
@@ -133,7 +162,9 @@ for (const [name, makeProcessor] of processors) {
       const random = seededRandom(seed)
       const world = await worldWith(records)
       for (let life = 0; life < 6; life++) {
-        const { finished } = await liveOnce(world, makeProcessor, Math.floor(random() * undisturbed.operations))
+        const { finished } = await liveOnce(world, makeProcessor, {
+          operationsMax: Math.floor(random() * undisturbed.operations),
+        })
         if (finished) break
         world.disk.restart(seed * 100 + life)
       }
@@ -141,4 +172,37 @@ for (const [name, makeProcessor] of processors) {
       assert.deepEqual(await endOf(world), expected, `seed ${seed}`)
     }
   })
+
+  test(`${name}: no space for any write in turn, once and for a while`, async () => {
+    const records = inputs(6)
+    const calm = await worldWith(records)
+    const undisturbed = await liveOnce(calm, makeProcessor)
+    const expected = await endOf(calm)
+    let failures = 0
+    let retries = 0
+    for (const count of [1, 4]) {
+      for (let passed = 0; passed < undisturbed.operations; passed += count) {
+        const world = await worldWith(records)
+        const first = await liveOnce(world, makeProcessor, { refused: { passed, count } })
+        assert.equal(first.error, null, `${count} after ${passed} writes`)
+        retries += first.progress!.retries
+        failures += first.progress!.checkpointFailures
+        world.disk.refuseWrites(0, 0)
+        await liveOnce(world, makeProcessor)
+        assert.deepEqual(await endOf(world), expected, `${count} after ${passed} writes`)
+      }
+    }
+    assert.ok(failures > 0 && retries > 0, 'some checkpoint and some output found no space')
+  })
 }
+
+test('however a state is dumped and steps wait, outputs and state are the same', async () => {
+  const ends = []
+  for (const makeProcessor of [countingProcessor, countingInParts, countingThatWaits]) {
+    const world = await worldWith(inputs(12))
+    await liveOnce(world, makeProcessor)
+    ends.push(await endOf(world))
+  }
+  assert.deepEqual(ends[1], ends[0])
+  assert.deepEqual(ends[2], ends[0])
+})

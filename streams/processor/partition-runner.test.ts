@@ -1,72 +1,16 @@
 // The runner's promises one by one, over the embedded log on a simulated disk.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encode } from '../../schemas/codec.ts'
-import type { AnyRecord } from '../../schemas/generated.ts'
 import { deadLetterOf, examples, interactions } from '../../schemas/topics.ts'
-import { type Log, type LogRecord, type NewRecord, offsetOf, partitionOf } from '../log/log.ts'
+import { type Log, type NewRecord, offsetOf } from '../log/log.ts'
 import { FreshetError } from '../runtime/errors.ts'
 import { nextTurn } from '../runtime/next-turn.ts'
 import { checkpointName, decodeCheckpoint } from './checkpoint.ts'
 import { allRecords, beginLife, crashWorld, type Life } from './crash-world.ts'
 import { readDeadLetter } from './dead-letter.ts'
-import { type PartitionRunner, type PartitionRunnerOptions, partitionRunner } from './partition-runner.ts'
-import type { Processor } from './processor.ts'
+import { partitionRunner } from './partition-runner.ts'
+import { owner, partition, runThrough, summing, sums, tick } from './runner-fixtures.ts'
 import { newestSource } from './source-position.ts'
-
-const partition = partitionOf(0)
-const owner = { group: 'g', processor: 'sum', topic: interactions, partition }
-
-/** State: the sum of the ticks' times; emits it for each record. */
-function summing(): Processor & { sum: number } {
-  return {
-    name: 'sum',
-    sum: 0,
-    step(input, output) {
-      const { eventTimeMs } = input.record as Extract<AnyRecord, { type: 'Tick' }>
-      if (eventTimeMs === 13) return output.reject('unlucky')
-      this.sum += eventTimeMs
-      output.emit(examples, null, { type: 'Tick', eventTimeMs: this.sum, receivedTimeMs: 0 })
-    },
-    dump() {
-      return Uint8Array.from([this.sum])
-    },
-    load(dump) {
-      if (dump.byteLength !== 1) throw new RangeError('one byte')
-      this.sum = dump[0]!
-    },
-  }
-}
-
-function tick(value: number, source?: [number, number]): NewRecord {
-  const bytes = encode({ type: 'Tick', eventTimeMs: value, receivedTimeMs: value })
-  const position = source && { offset: offsetOf(source[0]), ordinal: source[1] }
-  return { key: null, value: bytes, timestampMs: value, ...(position ? { source: position } : {}) }
-}
-
-/** Runs until the input is folded, then stops cleanly. */
-async function runThrough(life: Life, changes: Partial<PartitionRunnerOptions> = {}): Promise<PartitionRunner> {
-  const { log, blobs, runtime } = life
-  const runner = partitionRunner({ log, blobs, runtime, ...owner, processor: summing(), ...changes })
-  const control = new AbortController()
-  const run = runner.run(control.signal)
-  let settled = false
-  run.then(
-    () => (settled = true),
-    () => (settled = true),
-  )
-  while (!settled) {
-    if (runner.progress().next >= (await log.bounds(owner)).latest) control.abort()
-    // Retries wait on the clock.
-    await life.runtime.advance(20)
-  }
-  await run
-  return runner
-}
-
-function sums(records: readonly LogRecord[]): number[] {
-  return records.map((record) => Buffer.from(record.value!).readInt8(5) / 2)
-}
 
 test('goes on where the last clean stop was', async () => {
   const life = await beginLife(crashWorld())

@@ -17,17 +17,10 @@ import {
 import { assert, FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { BlobStore } from '../stores/blob-store.ts'
-import {
-  type Checkpoint,
-  type CheckpointOwner,
-  type CheckpointSearch,
-  findCheckpoint,
-  listCheckpoints,
-  noCheckpointFits,
-  type StoredCheckpoint,
-} from './checkpoint.ts'
+import type { Checkpoint, CheckpointOwner, CheckpointSearch, StoredCheckpoint } from './checkpoint.ts'
 import { Checkpointer, type CheckpointTuning } from './checkpointer.ts'
 import { deadLetterOfRecord } from './dead-letter.ts'
+import { loadNewest } from './load-newest.ts'
 import { type Output, OutputWriter } from './output-writer.ts'
 import type { Processor, StepOutput } from './processor.ts'
 import { retrying } from './retry.ts'
@@ -171,29 +164,15 @@ class Runner implements PartitionRunner {
     const letters = deadLetterTopic(input)
     await log.ensureTopic(letters)
     this.partitionsByTopic.set(letters.name, letters.partitions)
-    const search = await this.load()
-    const { found } = search
+    const search = await loadNewest({ ...this.options, owner: this.owner })
+    const { found, refused } = search
+    this.state.checkpointsRefused = refused.length
     const bounds = await log.bounds({ topic, partition })
     const wanted = found?.next ?? bounds[start]
     this.state.next = offsetOf(Math.max(wanted, bounds.earliest))
     this.state.skipped += this.state.next - wanted
     this.state.checkpointed = found?.next ?? offsetOf(-1)
     this.inputSource = found?.inputSource ?? null
-    return search
-  }
-
-  private async load(): Promise<CheckpointSearch> {
-    const { log, blobs, processor, topic, partition, start = 'earliest' } = this.options
-    if ((await listCheckpoints(blobs, this.owner)).length === 0) return { found: null, refused: [] }
-    const fresh = processor.dump()
-    const search = await findCheckpoint(blobs, this.owner, (state) => processor.load(state))
-    const { found, refused } = search
-    this.state.checkpointsRefused = refused.length
-    if (found !== null || refused.length === 0) return search
-    // Where the topic still holds everything, folding it again gives what was lost.
-    const { earliest } = await log.bounds({ topic, partition })
-    if (earliest > 0 || start !== 'earliest') throw noCheckpointFits(this.owner, refused)
-    processor.load(fresh)
     return search
   }
 
@@ -215,6 +194,8 @@ class Runner implements PartitionRunner {
             break
           }
           await this.foldAll(records, signal, writer, checkpointer)
+          // A step that gave up may have left half of its work in the state.
+          if (this.abandoned) break
           this.state.suppressed = writer.suppressed
           const taking = checkpointer.settle(this.inputSource)
           if (taking) await taking

@@ -1,12 +1,14 @@
 // Tries an operation again while its error says that trying can help.
+import { isDiskFull } from '../runtime/disk.ts'
 import { FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
 const firstWaitMs = 20
 const waitMsMax = 5_000
 
-/** Whether trying the same again may succeed: 'stopped' may, but not for whoever was stopped. */
+/** Whether trying the same again may succeed: 'stopped' may, but not for whoever was stopped. A full disk may be cleared. */
 export function isRetryable(error: unknown): boolean {
+  if (isDiskFull(error)) return true
   return error instanceof FreshetError && error.retryable && error.code !== 'stopped'
 }
 

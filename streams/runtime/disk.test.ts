@@ -99,3 +99,17 @@ it('the simulated disk loses what was not synced, never what was', async () => {
   }
   assert.ok(sizes.size > 10)
 })
+
+it('the simulated disk refuses the writes it is told to, half done, and no others', async () => {
+  const disk = simulatedDisk()
+  await disk.makeDirectory('/a')
+  const file = await disk.open('/a/f', 'write')
+  disk.refuseWrites(1, 2)
+  await file.append([Buffer.alloc(10, 1)])
+  await assert.rejects(file.append([Buffer.alloc(10, 2)]), { code: 'ENOSPC' })
+  assert.equal(disk.peek('/a/f').length, 15)
+  await assert.rejects(disk.open('/a/g', 'write'), { code: 'ENOSPC' })
+  assert.deepEqual(await disk.list('/a'), ['f'])
+  await disk.open('/a/g', 'write')
+  await file.append([Buffer.alloc(1, 3)])
+})

@@ -13,6 +13,9 @@ export interface SimulatedDisk extends Disk {
   restart(seed: number): void
   /** Bytes all files may hold together; more fails with ENOSPC after a part was written. */
   limitBytes(bytes: number): void
+  /** Of the writes from now on, `count` after the first `passed` find no space: half of what one brings is written, and it
+   *  fails with ENOSPC, as does making a file. */
+  refuseWrites(passed: number, count: number): void
   /** Flips one bit of a file, as a failing medium does. */
   flipBit(path: string, positionBytes: number): void
   /** The bytes of a file as a reader sees them now. */
@@ -37,6 +40,8 @@ export function simulatedDisk(): SimulatedDisk {
   let down = false
   let operationsLeft = Number.POSITIVE_INFINITY
   let capacityBytes = Number.POSITIVE_INFINITY
+  let writesPassed = Number.POSITIVE_INFINITY
+  let writesRefused = 0
 
   function alive(startedIn: number): void {
     if (down || startedIn !== life) throw diskError('EIO', 'the simulated disk is down')
@@ -46,6 +51,11 @@ export function simulatedDisk(): SimulatedDisk {
     alive(startedIn)
     if (--operationsLeft < 0) down = true
     alive(startedIn)
+  }
+  function isRefused(): boolean {
+    if (writesPassed-- > 0 || writesRefused === 0) return false
+    writesRefused--
+    return true
   }
   function folderOf(path: string): Folder {
     const folder = folders.get(directoryOf(path))
@@ -76,9 +86,9 @@ export function simulatedDisk(): SimulatedDisk {
       async append(chunks) {
         change(startedIn)
         const added = Buffer.concat(chunks)
-        const room = Math.max(0, capacityBytes - usedBytes())
+        const room = isRefused() ? added.length >> 1 : Math.max(0, capacityBytes - usedBytes())
         inode.bytes = Buffer.concat([inode.bytes, added.subarray(0, room)])
-        if (added.length > room) throw diskError('ENOSPC', 'no space left on the simulated disk')
+        if (added.length > room) throw noSpace()
       },
       async read(positionBytes, lengthBytes) {
         alive(startedIn)
@@ -104,6 +114,7 @@ export function simulatedDisk(): SimulatedDisk {
       if (!inode) {
         if (mode === 'read') throw diskError('ENOENT', `${path} is missing`)
         change(life)
+        if (isRefused()) throw noSpace()
         inode = { bytes: Buffer.alloc(0), syncedBytes: 0 }
         setEntry(path, inode)
       }
@@ -169,10 +180,15 @@ export function simulatedDisk(): SimulatedDisk {
       locks = new Set()
       life++
       down = false
+      writesRefused = 0
       operationsLeft = Number.POSITIVE_INFINITY
     },
     limitBytes(bytes) {
       capacityBytes = bytes
+    },
+    refuseWrites(passed, count) {
+      writesPassed = passed
+      writesRefused = count
     },
     flipBit(path, positionBytes) {
       const inode = find(path)
@@ -208,6 +224,10 @@ function loseBytes(inode: Inode, random: () => number): void {
   }
   inode.bytes = bytes
   inode.syncedBytes = size
+}
+
+function noSpace(): Error {
+  return diskError('ENOSPC', 'no space left on the simulated disk')
 }
 
 function diskError(code: string, message: string): Error {
