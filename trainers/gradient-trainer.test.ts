@@ -162,11 +162,8 @@ describe('gradient trainer', () => {
     cluster.foldAll()
     const touched = cluster.owners.filter(({ applied }) => applied.length > 0)
     assert.ok(touched.length >= 2)
-    for (const { applied } of touched)
-      assert.deepEqual(
-        applied.flatMap(({ rows }) => decodeGradientRows(rows)),
-        [],
-      )
+    const rows = touched.flatMap(({ applied }) => applied.flatMap((gradient) => decodeGradientRows(gradient.rows)))
+    assert.deepEqual(rows, [])
   })
 
   test('gradients say how often and when last each id occurred', async () => {
