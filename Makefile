@@ -14,7 +14,7 @@ export FRESHET_GATEWAY_PORT := $(PORT)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help ready build demo test check bench clean
+.PHONY: help ready build demo test drills check bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,12 @@ demo: ready ## run the whole loop on a real sample (LOG=kafka for a real Kafka, 
 test: ready ## check, then every test, integration tests included (installs JDK, Maven, Chromium when root)
 	@sh infra/build/test-engines.sh
 	@npm test --silent
+
+DRILLS ?= kill-shard kill-trainer kill-joiner kill-encoder kill-serving kill-broker pause-shard rebalance full-disk
+MOMENTS ?= 20
+drills: ready ## break a real deployment on Kafka, every drill at MOMENTS=20 random moments (DRILLS="kill-shard ...")
+	@sh infra/build/test-engines.sh
+	@for drill in $(DRILLS); do ./freshet drill $$drill --moments $(MOMENTS) $(ARGS) || exit 1; done
 
 check: ready ## format, lint, types, generated files, tidiness, unit tests: under a minute
 	@npm run --silent check

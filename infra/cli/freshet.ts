@@ -93,6 +93,13 @@ command('simulate', 'a population with known tastes, against a running engine')
   .option('--replay-pages', 'show pages that were served before again: a load that costs no ranking', false)
   .action(runs(() => import('./commands/simulate.ts')))
 
+command('drill', 'break a real topology on Kafka under load and prove that nothing was lost; without a name, the list')
+  .argument('[name]')
+  .option('--moments <n>', 'how often the fault is injected', '1')
+  .option('--seed <n>', 'seed of the moments; by default another each time')
+  .option('--folder <folder>', 'where everything lies; kept')
+  .action(runs(() => import('./commands/drill.ts')))
+
 command('bench', 'measurements beside a reference; without a name, the list')
   .argument('[name]')
   .action(runs(() => import('./commands/bench.ts')))

@@ -1,0 +1,49 @@
+// A disk of a few hundred megabytes that a drill may fill to the last byte: a tmpfs, which takes root to mount.
+import { execFile } from 'node:child_process'
+import { appendFile, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { FreshetError } from '../../streams/runtime/errors.ts'
+
+export interface SmallDisk {
+  readonly folder: string
+  fill(): Promise<void>
+  free(): Promise<void>
+  /** Unmounts it; what was on it is gone. */
+  remove(): Promise<void>
+}
+
+const sizeMiB = 512
+const run = promisify(execFile)
+
+/** Throws engine-missing where nothing may be mounted. */
+export async function smallDisk(folder: string): Promise<SmallDisk> {
+  await mkdir(folder, { recursive: true })
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'tmpfs', folder]).catch((cause) => {
+    throw new FreshetError('engine-missing', 'a small disk needs the right to mount a tmpfs: run this drill as root', {
+      cause,
+    })
+  })
+  const ballast = join(folder, 'ballast')
+  return {
+    folder,
+    async fill() {
+      for (let chunkBytes = 1 << 20; chunkBytes >= 1; chunkBytes = chunkBytes >> 4) {
+        const chunk = Buffer.alloc(chunkBytes)
+        // Ever smaller pieces, until not even one byte has room.
+        while (await appendFile(ballast, chunk).then(isWritten, isFull));
+      }
+    },
+    free: () => rm(ballast, { force: true }),
+    async remove() {
+      await run('umount', ['-l', folder])
+    },
+  }
+}
+
+const isWritten = () => true
+
+function isFull(error: NodeJS.ErrnoException): false {
+  if (error.code === 'ENOSPC') return false
+  throw error
+}
