@@ -1,6 +1,6 @@
 // The protocol layer of kafkajs 2.2.4, of which its public consumer is one use. Reading outside a group, and giving
 // partitions up in order, need this layer; the package is pinned and no longer changes. Nothing else touches it.
-import type { Kafka } from 'kafkajs'
+import type { Kafka, Message } from 'kafkajs'
 import { FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
@@ -25,8 +25,30 @@ export interface FetchRequest {
 export interface FetchResponse {
   readonly responses: {
     topicName: string
-    partitions: { partition: number; highWatermark: string; messages: FetchedMessage[] }[]
+    partitions: {
+      partition: number
+      highWatermark: string
+      /** End of what a reader may see: nothing is ever in a transaction here. */
+      lastStableOffset?: string
+      messages: FetchedMessage[]
+    }[]
   }[]
+}
+export interface ProducerIdentity {
+  readonly producerId: unknown
+  readonly producerEpoch: number
+}
+export interface ProduceRequest extends ProducerIdentity {
+  readonly acks: -1
+  /** How long the broker waits for its replicas, milliseconds. */
+  readonly timeout: number
+  readonly topicData: {
+    topic: string
+    partitions: { partition: number; firstSequence: number; messages: Message[] }[]
+  }[]
+}
+export interface ProduceResponse {
+  readonly topics: { topicName: string; partitions: { partition: number; baseOffset: string }[] }[]
 }
 export interface GroupAssignment {
   readonly memberId: string
@@ -35,6 +57,14 @@ export interface GroupAssignment {
 
 export interface KafkaBroker {
   fetch(request: FetchRequest): Promise<FetchResponse>
+  /** Rejects when any of the partitions fails, though others may have been written. */
+  produce(request: ProduceRequest): Promise<ProduceResponse>
+  initProducerId(request: { transactionTimeout: number }): Promise<ProducerIdentity>
+  /** A partition may be asked for once per request. */
+  listOffsets(request: {
+    isolationLevel: number
+    topics: { topic: string; partitions: { partition: number; timestamp: string }[] }[]
+  }): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>
   joinGroup(request: {
     groupId: string
     sessionTimeout: number
@@ -71,6 +101,7 @@ export interface KafkaCluster {
   /** Partitions by the node id of their leader. */
   findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>
   findBroker(node: { nodeId: string }): Promise<KafkaBroker>
+  findControllerBroker(): Promise<KafkaBroker>
   findGroupCoordinator(group: { groupId: string }): Promise<KafkaBroker>
 }
 
@@ -94,23 +125,80 @@ export function kafkaErrorType(error: unknown): string {
 const movingTypes = new Set([
   'NOT_LEADER_FOR_PARTITION',
   'LEADER_NOT_AVAILABLE',
+  'REPLICA_NOT_AVAILABLE',
+  'BROKER_NOT_AVAILABLE',
+  'OFFSET_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'NOT_ENOUGH_REPLICAS',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  'REQUEST_TIMED_OUT',
+  'NETWORK_EXCEPTION',
+  'KAFKA_STORAGE_ERROR',
+  'NOT_CONTROLLER',
   'NOT_COORDINATOR_FOR_GROUP',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
   'GROUP_LOAD_IN_PROGRESS',
+  // A topic is made at one broker; the others hear of it a moment later. Callers know that it is there.
+  'UNKNOWN_TOPIC_OR_PARTITION',
 ])
-const movingAttempts = 100
+const movingNames = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSLockTimeout',
+  'KafkaJSMetadataNotLoaded',
+  'KafkaJSTopicMetadataNotLoaded',
+  'KafkaJSGroupCoordinatorNotFound',
+])
 const movingWaitMs = 50
+const movingMsMax = 20_000
 
-/** Repeats what failed only because leadership is moving, as it does for a moment after a topic or group is created. */
-export async function whileLeadersMove<Result>(runtime: Runtime, work: () => Promise<Result>): Promise<Result> {
-  for (let attempt = 1; ; attempt++) {
+/** Whether the same may work once partitions have found other brokers, or brokers came back. */
+export function brokersAreMoving(error: unknown): boolean {
+  for (let at = error as { name?: string; type?: string; cause?: unknown } | null | undefined; at; ) {
+    if (movingNames.has(at.name ?? '') || movingTypes.has(at.type ?? '')) return true
+    at = at.cause === at ? null : (at.cause as typeof at)
+  }
+  return false
+}
+
+/**
+ * Repeats what failed only because leadership is moving or a broker is away, for at most `msMax`. Only for work that may
+ * be done twice.
+ */
+export async function whileBrokersMove<Result>(
+  runtime: Runtime,
+  cluster: KafkaCluster | null,
+  work: () => Promise<Result>,
+  msMax = movingMsMax,
+): Promise<Result> {
+  const endMs = runtime.clock.monotonicMs() + msMax
+  for (;;) {
     try {
       return await work()
     } catch (error) {
-      if (attempt === movingAttempts || !movingTypes.has(kafkaErrorType(error))) throw error
+      if (!brokersAreMoving(error) || runtime.clock.monotonicMs() >= endMs) throw error
       await runtime.timers.sleep(movingWaitMs)
+      await cluster?.refreshMetadata().catch(() => {})
     }
   }
+}
+
+/** Node id of the leader as the cluster handle knows it; null where there is none now. */
+export function leaderOf(cluster: KafkaCluster, topic: string, partition: number): string | null {
+  try {
+    const [node] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))
+    return node === undefined || Number(node) < 0 ? null : node
+  } catch {
+    return null
+  }
+}
+
+/** What to throw where a partition has no leader: it may get one soon. */
+export function leaderless(topic: string, partition: number): Error {
+  return Object.assign(new Error(`${topic}/${partition} has no leader`), { type: 'LEADER_NOT_AVAILABLE' })
 }
 
 /** What a failure of kafkajs means to a caller of the log. */

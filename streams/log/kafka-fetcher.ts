@@ -1,147 +1,258 @@
-// One fetch loop for all readers of a log: asks each broker once for all partitions that have room, waits at the broker
-// until something comes, and hands it out. It rests while no reader wants anything.
+// Fetches for all readers of a log. Each broker is asked by two loops with connections of their own. The tail loop waits
+// at the broker for what is new in any partition whose reader has all there was. The prompt loop serves the others: those
+// that catch up, and those that came, or got room again, while the tail loop was waiting. So a new reader does not wait
+// for others, and a long replay does not hold up what is new. Brokers do not wait for each other either.
 import type { Kafka } from 'kafkajs'
+import { FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { clusterOf, type FetchRequest, type KafkaCluster, kafkaErrorType, logErrorOf } from './kafka-cluster.ts'
+import {
+  clusterOf,
+  type FetchedMessage,
+  type FetchRequest,
+  type FetchResponse,
+  type KafkaCluster,
+  kafkaErrorType,
+  leaderless,
+  leaderOf,
+  logErrorOf,
+} from './kafka-cluster.ts'
 import { KafkaReader, type KafkaReaderOptions } from './kafka-reader.ts'
 import { recordOfMessage } from './kafka-records.ts'
 
-/** How long a fetch waits at the broker; a new reader waits at most as long. */
-const maxWaitTimeMs = 100
+type LoopKind = 'tail' | 'prompt'
+
+/** How long a fetch waits at the broker when there is nothing new. */
+const waitMsOf: Readonly<Record<LoopKind, number>> = { tail: 100, prompt: 10 }
 const partitionBytesMax = 1024 * 1024
 const fetchBytesMax = 16 * 1024 * 1024
-const retryMs = 200
-const failuresBeforeError = 25
+const retryMs = 100
+/** Readers are told that their broker does not answer after this long, and again after as long. */
+const failingMsMax = 10_000
+
+export interface KafkaFetcherOptions {
+  readonly kafka: Kafka
+  readonly runtime: Runtime
+  bounds(topic: string, partition: number): Promise<{ earliest: number; latest: number }>
+}
 
 export class KafkaFetcher {
-  private readonly cluster: KafkaCluster
-  private readonly runtime: Runtime
-  private readonly earliestOf: (topic: string, partition: number) => Promise<number>
+  private readonly clusters: Readonly<Record<LoopKind, KafkaCluster>>
+  private readonly options: KafkaFetcherOptions
   private readonly readers = new Set<KafkaReader>()
   private readonly topics = new Set<string>()
-  private running: Promise<void> | null = null
-  private failures = 0
+  /** Loops that run, by kind and node. */
+  private readonly running = new Map<string, Promise<void>>()
+  private routing = false
   private closed = false
 
-  constructor(kafka: Kafka, runtime: Runtime, earliestOf: (topic: string, partition: number) => Promise<number>) {
-    this.cluster = clusterOf(kafka)
-    this.runtime = runtime
-    this.earliestOf = earliestOf
+  constructor(options: KafkaFetcherOptions) {
+    this.options = options
+    this.clusters = { tail: clusterOf(options.kafka), prompt: clusterOf(options.kafka) }
   }
 
-  connect(): Promise<void> {
-    return this.cluster.connect()
+  async connect(): Promise<void> {
+    await this.clusters.tail.connect()
+    await this.clusters.prompt.connect()
   }
 
   async open(
     options: Omit<KafkaReaderOptions, 'onRoom' | 'onClose' | 'runtime'>,
     onClose: (reader: KafkaReader) => void,
-  ) {
-    if (!this.topics.has(options.topic)) {
-      await this.cluster.addMultipleTargetTopics([options.topic])
-      this.topics.add(options.topic)
+  ): Promise<KafkaReader> {
+    const { topic } = options
+    if (!this.topics.has(topic)) {
+      for (const cluster of Object.values(this.clusters)) await cluster.addMultipleTargetTopics([topic])
+      this.topics.add(topic)
     }
     const reader = new KafkaReader({
       ...options,
-      runtime: this.runtime,
-      onRoom: () => this.start(),
+      runtime: this.options.runtime,
+      onRoom: (roomy) => this.start(roomy),
       onClose: (closed) => {
         this.readers.delete(closed)
         onClose(closed)
       },
     })
     this.readers.add(reader)
-    this.start()
+    reader.nodeId = leaderOf(this.clusters.tail, topic, options.partition)
+    this.start(reader)
     return reader
   }
 
   async close(): Promise<void> {
     this.closed = true
     for (const reader of [...this.readers]) reader.stop(null)
-    await this.running
-    await this.cluster.disconnect()
+    await Promise.all(this.running.values())
+    await Promise.all([this.clusters.tail.disconnect(), this.clusters.prompt.disconnect()])
   }
 
-  private start(): void {
-    if (this.closed) return
-    this.running ??= this.loop()
+  /** Sees to it that some loop fetches for the reader. */
+  private start(reader: KafkaReader): void {
+    if (this.closed || !reader.wantsMore || reader.tailing) return
+    const { nodeId, caughtUp } = reader
+    if (nodeId === null) {
+      void this.route()
+      return
+    }
+    // While the tail loop waits for others, the prompt loop takes the reader until that is over.
+    const kind = caughtUp && !this.running.has(`tail/${nodeId}`) ? 'tail' : 'prompt'
+    const key = `${kind}/${nodeId}`
+    if (!this.running.has(key)) this.running.set(key, this.loop(kind, nodeId, key))
   }
 
-  private async loop(): Promise<void> {
+  private async loop(kind: LoopKind, nodeId: string, key: string): Promise<void> {
+    // The caller notes that the loop runs before its first turn.
+    await null
     for (;;) {
-      const wanting = [...this.readers].filter((reader) => reader.wantsMore)
-      if (wanting.length === 0 || this.closed) break
+      const readers = this.readersFor(kind, nodeId)
+      if (readers.length === 0) break
+      if (kind === 'tail') for (const reader of readers) reader.tailing = true
+      let failure: unknown = null
       try {
-        await this.fetchFor(wanting)
-        this.failures = 0
+        await this.fetch(kind, nodeId, readers)
       } catch (error) {
-        await this.recover(error, wanting)
+        failure = error
       }
+      if (kind === 'tail') for (const reader of readers) reader.tailing = false
+      if (failure !== null) await this.recover(failure, nodeId, readers)
+      // Some may belong to the other loop now.
+      for (const reader of readers) if (reader.caughtUp !== (kind === 'tail')) this.start(reader)
     }
-    this.running = null
+    this.running.delete(key)
   }
 
-  private async fetchFor(readers: readonly KafkaReader[]): Promise<void> {
-    const readersByNode = new Map<string, KafkaReader[]>()
-    for (const reader of readers) {
-      const [node] = Object.keys(this.cluster.findLeaderForPartitions(reader.topic, [reader.partition]))
-      if (node === undefined) throw new Error(`${reader.topic}/${reader.partition} has no leader`)
-      readersByNode.set(node, [...(readersByNode.get(node) ?? []), reader])
-    }
-    await Promise.all([...readersByNode].map(([node, own]) => this.fetchFrom(node, own)))
+  private readersFor(kind: LoopKind, nodeId: string): KafkaReader[] {
+    if (this.closed) return []
+    const tailRuns = this.running.has(`tail/${nodeId}`)
+    return [...this.readers].filter((reader) => {
+      if (reader.nodeId !== nodeId || !reader.wantsMore) return false
+      // A reader that the prompt loop is fetching for may be in both for a moment: it takes nothing twice.
+      if (kind === 'tail') return reader.caughtUp
+      return !reader.tailing && !(reader.caughtUp && !tailRuns)
+    })
   }
 
-  /** Two readers of one partition at different offsets: the lower one is asked for, both take what they lack. */
-  private async fetchFrom(nodeId: string, readers: readonly KafkaReader[]): Promise<void> {
-    const offsets = new Map<string, Map<number, number>>()
-    for (const { topic, partition, fetchOffset } of readers) {
-      const byPartition = offsets.get(topic) ?? new Map<number, number>()
-      offsets.set(topic, byPartition)
-      byPartition.set(partition, Math.min(fetchOffset, byPartition.get(partition) ?? fetchOffset))
-    }
-    const topics: FetchRequest['topics'] = [...offsets].map(([topic, byPartition]) => ({
-      topic,
-      partitions: [...byPartition].map(([partition, offset]) => ({
-        partition,
-        fetchOffset: String(offset),
-        maxBytes: partitionBytesMax,
-      })),
-    }))
-    const broker = await this.cluster.findBroker({ nodeId })
-    const isolationLevel = 1
-    const request = { isolationLevel, maxWaitTime: maxWaitTimeMs, minBytes: 1, maxBytes: fetchBytesMax, topics }
-    const { responses } = await broker.fetch(request)
+  private async fetch(kind: LoopKind, nodeId: string, readers: readonly KafkaReader[]): Promise<void> {
+    const broker = await this.clusters[kind].findBroker({ nodeId })
+    const limits = { minBytes: 1, maxBytes: fetchBytesMax, maxWaitTime: waitMsOf[kind] }
+    const { responses } = await broker.fetch({ isolationLevel: 1, ...limits, topics: requestFor(readers) })
+    const bytes = responses.reduce(
+      (sum, { partitions }) => sum + partitions.reduce((own, { messages }) => own + bytesOf(messages), 0),
+      0,
+    )
+    const byPlace = Map.groupBy(readers, ({ topic, partition }) => `${topic}/${partition}`)
     for (const { topicName, partitions } of responses) {
-      for (const { partition, messages } of partitions) {
-        if (messages.length === 0) continue
-        const records = messages
-          .filter((message) => !message.isControlRecord)
-          .map((message) => recordOfMessage(topicName, partition, message))
-        const end = Number(messages.at(-1)!.offset) + 1
-        for (const reader of readers) {
-          if (reader.topic !== topicName || reader.partition !== partition) continue
-          // A reader ahead of the lower one takes nothing it has; a control record moves the position without a record.
-          reader.receive(records)
-          if (end > reader.fetchOffset) reader.moveUp(end)
-        }
+      for (const answer of partitions) {
+        const own = byPlace.get(`${topicName}/${answer.partition}`) ?? []
+        this.deliver(topicName, answer, own, bytes)
       }
     }
   }
 
-  private async recover(error: unknown, readers: readonly KafkaReader[]): Promise<void> {
-    if (this.closed) return
-    const type = kafkaErrorType(error)
-    try {
-      if (type === 'OFFSET_OUT_OF_RANGE') {
-        for (const reader of readers) reader.moveUp(await this.earliestOf(reader.topic, reader.partition))
-      } else await this.cluster.refreshMetadata()
-    } catch {
-      // The brokers are away; the next round tries again.
+  /** Hands out what a fetch returned of one partition; `bytes` is the size of the whole response. */
+  private deliver(
+    topic: string,
+    { partition, messages, highWatermark, lastStableOffset }: FetchResponse['responses'][0]['partitions'][0],
+    readers: readonly KafkaReader[],
+    bytes: number,
+  ): void {
+    const end = Number(lastStableOffset ?? highWatermark)
+    const records = messages
+      .filter((message) => !message.isControlRecord)
+      .map((message) => recordOfMessage(topic, partition, message))
+    // A value is a view of the whole response. One slow reader of little must not keep what others got in memory.
+    const kept =
+      2 * bytesOf(messages) < bytes ? records.map(({ value, ...rest }) => ({ ...rest, value: copied(value) })) : records
+    for (const reader of readers) {
+      reader.failingSinceMs = null
+      // A reader ahead of the lowest one of its partition takes nothing it has.
+      if (records.length > 0) reader.receive(kept)
+      // Control records and what compaction emptied move the position without a record.
+      if (messages.length > 0) reader.moveUp(Number(messages.at(-1)!.offset) + 1)
+      else if (bytes === 0) reader.moveUp(end)
+      reader.caughtUp = reader.fetchOffset >= end
     }
-    if (++this.failures >= failuresBeforeError) {
-      this.failures = 0
-      for (const reader of readers) reader.fail(logErrorOf(error, reader.topic))
-    }
-    await this.runtime.timers.sleep(retryMs)
   }
+
+  private async recover(error: unknown, nodeId: string, readers: readonly KafkaReader[]): Promise<void> {
+    if (this.closed) return
+    if (kafkaErrorType(error) === 'OFFSET_OUT_OF_RANGE') {
+      const { topic, partition } = error as { topic?: string; partition?: number }
+      const beyond = readers.filter((reader) => reader.topic === topic && reader.partition === partition)
+      for (const reader of beyond) await this.moveIntoRange(reader)
+      if (beyond.length > 0) return
+    }
+    // Whoever leads their partitions now is looked up for all readers of this broker.
+    for (const reader of this.readers) if (reader.nodeId === nodeId) this.lose(reader, error)
+    await this.options.runtime.timers.sleep(retryMs)
+    void this.route()
+  }
+
+  private async moveIntoRange(reader: KafkaReader): Promise<void> {
+    const { topic, partition } = reader
+    try {
+      const { earliest, latest } = await this.options.bounds(topic, partition)
+      if (reader.fetchOffset <= latest) return reader.moveUp(earliest)
+      const reason = `${topic}/${partition} ends at ${latest}, before ${reader.fetchOffset}: was the log replaced?`
+      reader.fail(new FreshetError('log-position-out-of-range', reason, { details: { topic, partition, latest } }))
+    } catch (error) {
+      this.lose(reader, error)
+    }
+    await this.options.runtime.timers.sleep(retryMs)
+  }
+
+  private lose(reader: KafkaReader, error: unknown): void {
+    reader.nodeId = null
+    const nowMs = this.options.runtime.clock.monotonicMs()
+    reader.failingSinceMs ??= nowMs
+    if (nowMs - reader.failingSinceMs < failingMsMax) return
+    reader.failingSinceMs = nowMs
+    reader.fail(logErrorOf(error, reader.topic))
+  }
+
+  /** Looks for the leaders of all partitions that lack one until each is found. Never rejects. */
+  private async route(): Promise<void> {
+    if (this.routing) return
+    this.routing = true
+    for (;;) {
+      const lost = [...this.readers].filter(({ nodeId }) => nodeId === null)
+      if (lost.length === 0 || this.closed) break
+      await Promise.allSettled(Object.values(this.clusters).map((cluster) => cluster.refreshMetadata()))
+      for (const reader of lost) {
+        reader.nodeId = leaderOf(this.clusters.tail, reader.topic, reader.partition)
+        if (reader.nodeId === null) this.lose(reader, leaderless(reader.topic, reader.partition))
+        else this.start(reader)
+      }
+      if (lost.some(({ nodeId }) => nodeId === null)) await this.options.runtime.timers.sleep(retryMs)
+    }
+    this.routing = false
+  }
+}
+
+/** Two readers of one partition at different offsets: the lower one is asked for, both take what they lack. */
+function requestFor(readers: readonly KafkaReader[]): FetchRequest['topics'] {
+  const offsets = new Map<string, Map<number, number>>()
+  for (const { topic, partition, fetchOffset } of readers) {
+    const byPartition = offsets.get(topic) ?? new Map<number, number>()
+    offsets.set(topic, byPartition)
+    byPartition.set(partition, Math.min(fetchOffset, byPartition.get(partition) ?? fetchOffset))
+  }
+  return [...offsets].map(([topic, byPartition]) => ({
+    topic,
+    partitions: [...byPartition].map(([partition, offset]) => ({
+      partition,
+      fetchOffset: String(offset),
+      maxBytes: partitionBytesMax,
+    })),
+  }))
+}
+
+function bytesOf(messages: readonly FetchedMessage[]): number {
+  let bytes = 0
+  for (const { value } of messages) bytes += 100 + (value?.byteLength ?? 0)
+  return bytes
+}
+
+function copied(value: Uint8Array | null): Uint8Array | null {
+  return value === null ? null : Buffer.from(value)
 }

@@ -1,12 +1,14 @@
 // The log on Kafka, for more than one process. The same port as the embedded log, with what Kafka makes different: event
 // ids are exact for one writer per partition; retention goes by the records' own times; offsets outlive the process.
-import kafkajs, { type Kafka, type Producer } from 'kafkajs'
+import kafkajs, { type Kafka } from 'kafkajs'
 import { FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { KafkaAppender } from './kafka-appender.ts'
-import { logErrorOf, whileLeadersMove } from './kafka-cluster.ts'
+import { clusterOf, type KafkaCluster, logErrorOf, whileBrokersMove } from './kafka-cluster.ts'
 import { KafkaFetcher } from './kafka-fetcher.ts'
 import { KafkaMember } from './kafka-member.ts'
+import { KafkaOffsets } from './kafka-offsets.ts'
+import { KafkaProducer } from './kafka-producer.ts'
 import type { KafkaReader } from './kafka-reader.ts'
 import { KafkaTopics } from './kafka-topics.ts'
 import type { GroupOptions, Log, LogRecord, NewRecord, Offset, Partition, ReadPosition, TopicPartition } from './log.ts'
@@ -19,30 +21,31 @@ export interface KafkaLogLimits {
   readonly recordBytesMax: number
   /** Event ids remembered per partition, and records read back for them at the first append. */
   readonly eventIdsMax: number
+  /** How long an append is tried while brokers are away; then it rejects, and may or may not have been written. */
+  readonly deliveryMsMax: number
 }
 export interface KafkaLogOptions extends Partial<KafkaLogLimits> {
   readonly brokers: readonly string[]
   readonly runtime: Runtime
   readonly clientId?: string
   readonly replicationFactor?: number
+  /** A group gives the partitions of a member away that it has not heard of for so long; 10 s by default. The broker's
+   *  group.min.session.timeout.ms is the least. */
+  readonly sessionTimeoutMs?: number
 }
 
 const defaultLimits: KafkaLogLimits = {
   inFlightBytesMax: 64 * 1024 * 1024,
   recordBytesMax: 8 * 1024 * 1024,
   eventIdsMax: 200_000,
+  deliveryMsMax: 30_000,
 }
-const tailWaitMs = 10_000
+const sessionTimeoutMsDefault = 10_000
+const requestMsMax = 10_000
 
 /** Connects. Throws log-unavailable when no broker answers. */
 export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {
-  const kafka = new kafkajs.Kafka({
-    clientId: options.clientId ?? 'freshet',
-    brokers: [...options.brokers],
-    logLevel: kafkajs.logLevel.NOTHING,
-    retry: { initialRetryTime: 50, retries: 8, maxRetryTime: 2000 },
-  })
-  const log = new KafkaLog(kafka, options)
+  const log = new KafkaLog(options)
   try {
     await log.connect()
   } catch (error) {
@@ -52,11 +55,26 @@ export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {
   return log
 }
 
+/** A client whose requests give up after a while: a broker may stand still without closing its connections. */
+function clientOf({ brokers, clientId = 'freshet' }: KafkaLogOptions, requestTimeout: number): Kafka {
+  return new kafkajs.Kafka({
+    clientId,
+    brokers: [...brokers],
+    logLevel: kafkajs.logLevel.NOTHING,
+    requestTimeout,
+    // Short: what goes on for longer is tried again by us, after a look at what the brokers say now.
+    retry: { initialRetryTime: 50, retries: 8, maxRetryTime: 500 },
+  })
+}
+
 class KafkaLog implements Log {
   private readonly kafka: Kafka
   private readonly options: KafkaLogOptions & KafkaLogLimits
   private readonly admin
-  private readonly producer: Producer
+  /** For offsets and commits. */
+  private readonly cluster: KafkaCluster
+  private readonly producers = new Map<string, KafkaProducer>()
+  private readonly offsets: KafkaOffsets
   private readonly fetcher: KafkaFetcher
   private readonly topicsOf: KafkaTopics
   private readonly appender: KafkaAppender
@@ -64,40 +82,38 @@ class KafkaLog implements Log {
   private inFlightBytes = 0
   private closing: Promise<void> | null = null
 
-  constructor(kafka: Kafka, options: KafkaLogOptions) {
+  constructor(options: KafkaLogOptions) {
     const { runtime, replicationFactor = 1 } = options
-    this.kafka = kafka
     this.options = { ...defaultLimits, ...options }
-    this.admin = kafka.admin()
-    // One send at a time and in order: what idempotence of the producer needs to keep offsets in the order of calls.
-    this.producer = kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner:
-        () =>
-        ({ message }) =>
-          message.partition ?? 0,
-    })
-    this.fetcher = new KafkaFetcher(kafka, runtime, async (topic, partition) => {
-      return (await this.rawBounds(topic, partition)).earliest
-    })
-    const readAll = async (topic: string, partition: number) => this.readRange(topic, partition, 0)
-    const { admin, producer } = this
-    this.topicsOf = new KafkaTopics({ admin, producer, runtime, replicationFactor, readAll })
-    this.appender = new KafkaAppender({
-      producer,
+    this.kafka = clientOf(options, requestMsMax)
+    this.admin = this.kafka.admin()
+    this.cluster = clusterOf(this.kafka)
+    const offsets = new KafkaOffsets(this.cluster, runtime)
+    this.offsets = offsets
+    const { kafka, admin } = this
+    const bounds = (topic: string, partition: number) => offsets.bounds(topic, partition)
+    this.fetcher = new KafkaFetcher({ kafka, runtime, bounds })
+    const producerOf = (topic: string) => this.producerOf(topic)
+    this.topicsOf = new KafkaTopics({
+      admin,
       runtime,
+      replicationFactor,
+      write: (topic, partition, message) => producerOf(topic).send(partition, [message], 0),
+      readAll: (topic, partition) => this.readRange(topic, partition, 0),
+    })
+    this.appender = new KafkaAppender({
+      runtime,
+      producerOf,
       eventIdsMax: this.options.eventIdsMax,
       readTail: async (topic, partition, recordsMax) => {
-        const { latest } = await this.rawBounds(topic, partition)
+        const { latest } = await bounds(topic, partition)
         return this.readRange(topic, partition, latest - recordsMax)
       },
     })
   }
 
   async connect(): Promise<void> {
-    const connecting = [this.admin.connect(), this.producer.connect(), this.fetcher.connect()]
+    const connecting = [this.admin.connect(), this.cluster.connect(), this.fetcher.connect()]
     // All of them end before the first failure is told: none may fail later with nobody listening.
     for (const result of await Promise.allSettled(connecting)) if (result.status === 'rejected') throw result.reason
   }
@@ -122,18 +138,14 @@ class KafkaLog implements Log {
   bounds: Log['bounds'] = (position) =>
     this.guarded(position.topic, async () => {
       await this.checkPosition(position)
-      const { earliest, latest } = await this.rawBounds(position.topic, position.partition)
+      const { earliest, latest } = await this.offsets.bounds(position.topic, position.partition)
       return { earliest: earliest as Offset, latest: latest as Offset }
     })
 
   offsetAt: Log['offsetAt'] = (position, timestampMs) =>
     this.guarded(position.topic, async () => {
       await this.checkPosition(position)
-      const offsets = await whileLeadersMove(this.options.runtime, () =>
-        this.admin.fetchTopicOffsetsByTimestamp(position.topic, timestampMs),
-      )
-      const found = offsets.find(({ partition }) => partition === position.partition)!
-      return Number(found.offset) as Offset
+      return (await this.offsets.at(position.topic, position.partition, timestampMs)) as Offset
     })
 
   openReader: Log['openReader'] = (position) => this.guarded(position.topic, () => this.readerAt(position, () => {}))
@@ -142,11 +154,14 @@ class KafkaLog implements Log {
     this.guarded(undefined, async () => {
       const partitionsByTopic = new Map<string, number>()
       for (const topic of group.topics) partitionsByTopic.set(topic, (await this.topicsOf.of(topic)).partitions)
-      const { kafka } = this
+      const { runtime, sessionTimeoutMs = sessionTimeoutMsDefault } = this.options
       const member = new KafkaMember({
-        kafka,
-        runtime: this.options.runtime,
+        // A coordinator that stands still must be left before the session is over.
+        kafka: clientOf(this.options, Math.max(1_000, Math.floor(sessionTimeoutMs / 4))),
+        runtime,
         group,
+        sessionTimeoutMs,
+        commitCluster: this.cluster,
         partitionsByTopic,
         openReader: (position, onClose) => this.guarded(position.topic, () => this.readerAt(position, onClose)),
         onLeft: (left) => this.members.delete(left),
@@ -163,14 +178,16 @@ class KafkaLog implements Log {
 
   groups: Log['groups'] = () =>
     this.guarded(undefined, async () => {
-      const { groups } = await this.admin.listGroups()
+      const { groups } = await whileBrokersMove(this.options.runtime, null, () => this.admin.listGroups())
       return groups.map(({ groupId }) => groupId).sort()
     })
 
   committed: Log['committed'] = (group, topic) =>
     this.guarded(topic, async () => {
       await this.topicsOf.of(topic)
-      const [found] = await this.admin.fetchOffsets({ groupId: group, topics: [topic] })
+      const [found] = await whileBrokersMove(this.options.runtime, null, () =>
+        this.admin.fetchOffsets({ groupId: group, topics: [topic] }),
+      )
       const offsets = (found?.partitions ?? []).filter(({ offset }) => Number(offset) >= 0)
       return new Map(offsets.map(({ partition, offset }) => [partition as Partition, Number(offset) as Offset]))
     })
@@ -183,13 +200,14 @@ class KafkaLog implements Log {
   private async closeAll(): Promise<void> {
     await Promise.allSettled([...this.members].map((member) => member.leave()))
     await this.appender.close()
-    await Promise.allSettled([this.fetcher.close(), this.producer.disconnect(), this.admin.disconnect()])
+    const others = [this.fetcher.close(), this.cluster.disconnect(), this.admin.disconnect()]
+    await Promise.allSettled([...others, ...[...this.producers.values()].map((producer) => producer.close())])
   }
 
   private async readerAt(position: ReadPosition, onClose: (reader: KafkaReader) => void): Promise<KafkaReader> {
     const spec = await this.checkPosition(position)
     const { topic, partition } = position
-    const { earliest, latest } = await this.rawBounds(topic, partition)
+    const { earliest, latest } = await this.offsets.bounds(topic, partition)
     if (position.from > latest) {
       throw new FreshetError(
         'log-position-out-of-range',
@@ -198,36 +216,39 @@ class KafkaLog implements Log {
       )
     }
     const from = Math.max(position.from, earliest)
-    return this.fetcher.open({ topic, partition, from, idempotenceMs: spec.idempotenceMs }, onClose)
+    return this.fetcher.open({ topic, partition, from, end: latest, idempotenceMs: spec.idempotenceMs }, onClose)
   }
 
   /** Records from an offset to the end as it is now. */
   private async readRange(topic: string, partition: number, from: number): Promise<LogRecord[]> {
-    const { earliest, latest } = await this.rawBounds(topic, partition)
+    const { earliest, latest } = await this.offsets.bounds(topic, partition)
     const start = Math.max(from, earliest)
     const records: LogRecord[] = []
     if (start >= latest) return records
-    const reader = await this.fetcher.open({ topic, partition, from: start, idempotenceMs: null }, () => {})
+    const reader = await this.fetcher.open(
+      { topic, partition, from: start, end: latest, idempotenceMs: null },
+      () => {},
+    )
     try {
       // Compaction and control records leave gaps: the fetch position, not the last record, says when the end is there.
-      while (reader.fetchOffset < latest) {
-        const more = await reader.next({ recordsMax: 10_000, waitMsMax: tailWaitMs })
-        if (more.length === 0 && reader.fetchOffset < latest) throw stalled(topic, partition)
+      for (;;) {
+        const more = await reader.next({ recordsMax: 10_000, waitMsMax: 0 })
         for (const record of more) records.push(record)
+        if (reader.position >= latest || (more.length === 0 && reader.fetchOffset >= latest)) return records
       }
-      for (const record of await reader.next({ recordsMax: Number.MAX_SAFE_INTEGER, waitMsMax: 0 }))
-        records.push(record)
-      return records
     } finally {
       await reader.close()
     }
   }
 
-  private async rawBounds(topic: string, partition: number): Promise<{ earliest: number; latest: number }> {
-    const offsets = await whileLeadersMove(this.options.runtime, () => this.admin.fetchTopicOffsets(topic))
-    const found = offsets.find((one) => one.partition === partition)
-    if (!found) throw noPartition(topic, partition)
-    return { earliest: Number(found.low), latest: Number(found.high) }
+  private producerOf(topic: string): KafkaProducer {
+    const { runtime, deliveryMsMax } = this.options
+    let producer = this.producers.get(topic)
+    if (!producer) {
+      producer = new KafkaProducer({ cluster: clusterOf(this.kafka), runtime, topic, deliveryMsMax })
+      this.producers.set(topic, producer)
+    }
+    return producer
   }
 
   private async checkPosition({ topic, partition }: TopicPartition) {
@@ -267,13 +288,6 @@ class KafkaLog implements Log {
       throw logErrorOf(error, topic)
     }
   }
-}
-
-function stalled(topic: string, partition: number): FreshetError {
-  return new FreshetError(
-    'log-unavailable',
-    `${topic}/${partition} gives no records: look at its brokers, then try again`,
-  )
 }
 
 function noPartition(topic: string, partition: number): FreshetError {

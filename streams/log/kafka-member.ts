@@ -13,21 +13,31 @@ import {
   type KafkaCluster,
   kafkaErrorType,
   logErrorOf,
-  whileLeadersMove,
+  whileBrokersMove,
 } from './kafka-cluster.ts'
 import type { KafkaReader } from './kafka-reader.ts'
 import type { GroupMember, GroupOptions, Offset, Partition, Reader, ReadPosition, TopicPartition } from './log.ts'
 
 const protocolName = 'freshet-partition-numbers'
-const sessionTimeout = 10_000
-const rebalanceTimeout = 10_000
+/**
+ * How long the group waits for a member that is alive and still giving partitions up or taking them. The dead are missed
+ * after their session, however long this is.
+ */
+const rebalanceTimeout = 60_000
 const heartbeatMs = 200
-const commitAttempts = 50
+const commitWaitMs = 100
+/** Longer than brokers need to find each other again. */
+const commitMsMax = 15_000
+const expelledTypes = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'])
 
 export interface KafkaMemberOptions {
   readonly kafka: Kafka
   readonly runtime: Runtime
   readonly group: GroupOptions
+  /** The group goes on without a member that it has not heard of for so long. */
+  readonly sessionTimeoutMs: number
+  /** Takes commits, which must not wait behind a request to join. Not owned. */
+  readonly commitCluster: KafkaCluster
   readonly partitionsByTopic: ReadonlyMap<string, number>
   openReader(position: ReadPosition, onClose: (reader: KafkaReader) => void): Promise<KafkaReader>
   onLeft(member: KafkaMember): void
@@ -39,6 +49,7 @@ export class KafkaMember implements GroupMember {
   private readonly held = new Set<number>()
   private readonly readers = new Map<string, Set<KafkaReader>>()
   private coordinator: KafkaBroker | null = null
+  private commitBroker: KafkaBroker | null = null
   private id = ''
   private generationId = -1
   private leaving: Promise<void> | null = null
@@ -55,9 +66,10 @@ export class KafkaMember implements GroupMember {
   }
 
   async start(): Promise<void> {
-    await this.cluster.connect()
-    await this.cluster.addMultipleTargetTopics([...this.options.group.topics])
-    await whileLeadersMove(this.options.runtime, () => this.join())
+    const { runtime, group } = this.options
+    await whileBrokersMove(runtime, null, () => this.cluster.connect())
+    await whileBrokersMove(runtime, this.cluster, () => this.cluster.addMultipleTargetTopics([...group.topics]))
+    await whileBrokersMove(runtime, this.cluster, () => this.join())
     this.ended = this.live()
   }
 
@@ -73,20 +85,24 @@ export class KafkaMember implements GroupMember {
 
   async commit(position: TopicPartition, next: Offset): Promise<void> {
     const { topic, partition } = position
-    for (let attempt = 1; ; attempt++) {
+    const { group, runtime } = this.options
+    const endMs = runtime.clock.monotonicMs() + commitMsMax
+    for (;;) {
       this.checkHeld(position)
+      const { generationId: groupGenerationId, id: memberId } = this
       try {
-        await this.coordinator!.offsetCommit({
-          groupId: this.options.group.group,
-          groupGenerationId: this.generationId,
-          memberId: this.id,
-          topics: [{ topic, partitions: [{ partition, offset: String(next) }] }],
-        })
+        this.commitBroker ??= await this.options.commitCluster.findGroupCoordinator({ groupId: group.group })
+        const topics = [{ topic, partitions: [{ partition, offset: String(next) }] }]
+        await this.commitBroker.offsetCommit({ groupId: group.group, groupGenerationId, memberId, topics })
         return
       } catch (error) {
-        if (attempt === commitAttempts) throw logErrorOf(error, topic)
+        const type = kafkaErrorType(error)
+        // Nothing this member says counts any more, and joining again gives it another name.
+        const isExpelled = type === 'UNKNOWN_MEMBER_ID' && (memberId === this.id || this.id === '')
+        if (isExpelled || runtime.clock.monotonicMs() >= endMs) throw logErrorOf(error, topic)
+        if (type !== 'REBALANCE_IN_PROGRESS' && type !== 'ILLEGAL_GENERATION') this.commitBroker = null
         // While the group settles, commits wait for its next generation.
-        await this.options.runtime.timers.sleep(heartbeatMs)
+        await runtime.timers.sleep(commitWaitMs)
       }
     }
   }
@@ -110,16 +126,20 @@ export class KafkaMember implements GroupMember {
   /** Heartbeats, and settles again whenever the group changes, until the member leaves. */
   private async live(): Promise<void> {
     await nextTurn()
-    let settled = false
+    let isJoined = true
+    let isSettled = false
     while (!this.leaving) {
       try {
-        if (!settled) settled = await this.settle()
-        if (this.leaving) return
-        if (!settled) await this.join()
+        if (!isJoined) await this.join()
+        isJoined = true
+        if (!isSettled) isSettled = await this.settle()
+        // What was given up is for others, once this member no longer lists it.
+        if (!isSettled) isJoined = false
         else await this.beat()
       } catch (error) {
-        settled = false
-        await this.rejoin(error)
+        isJoined = false
+        isSettled = false
+        await this.recover(error)
       }
     }
   }
@@ -131,17 +151,18 @@ export class KafkaMember implements GroupMember {
     await this.coordinator!.heartbeat({ groupId, groupGenerationId: this.generationId, memberId: this.id })
   }
 
-  private async rejoin(error: unknown): Promise<void> {
+  /** Before joining again. */
+  private async recover(error: unknown): Promise<void> {
     const type = kafkaErrorType(error)
-    if (type === 'UNKNOWN_MEMBER_ID' || type === 'ILLEGAL_GENERATION' || type === 'FENCED_INSTANCE_ID') {
+    if (type === 'REBALANCE_IN_PROGRESS') return
+    if (expelledTypes.has(type)) {
       // The group went on without this member: what it held may have new owners already.
       this.id = ''
       await this.release([...this.held])
-    } else if (type !== 'REBALANCE_IN_PROGRESS') {
-      await this.options.runtime.timers.sleep(heartbeatMs, this.nudge.signal).catch(() => {})
-      await this.cluster.refreshMetadata().catch(() => {})
+      return
     }
-    if (!this.leaving) await this.join().catch(() => {})
+    await this.options.runtime.timers.sleep(heartbeatMs, this.nudge.signal).catch(() => {})
+    await this.cluster.refreshMetadata().catch(() => {})
   }
 
   private pendingAssignment: GroupAssignment[] = []
@@ -153,7 +174,7 @@ export class KafkaMember implements GroupMember {
     const metadata = kafkajs.AssignerProtocol.MemberMetadata.encode({ version: 0, topics: [...topics], userData })
     const joined = await this.coordinator.joinGroup({
       groupId,
-      sessionTimeout,
+      sessionTimeout: this.options.sessionTimeoutMs,
       rebalanceTimeout,
       memberId: this.id,
       groupProtocols: [{ name: protocolName, metadata }],
@@ -184,7 +205,7 @@ export class KafkaMember implements GroupMember {
   /** Stays in the group while a callback takes its time; a group that wants to change waits for it. */
   private async beatDuring(work: Promise<void>): Promise<void> {
     const { group: groupId } = this.options.group
-    const stop = this.options.runtime.timers.every(sessionTimeout / 5, async () => {
+    const stop = this.options.runtime.timers.every(this.options.sessionTimeoutMs / 5, async () => {
       const request = { groupId, groupGenerationId: this.generationId, memberId: this.id }
       await this.coordinator!.heartbeat(request).catch(() => {})
     })

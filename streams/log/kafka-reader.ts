@@ -7,15 +7,19 @@ import type { LogRecord, NextOptions, Offset, Reader } from './log.ts'
 
 const bufferBytesMax = 4 * 1024 * 1024
 const eventIdsMax = 100_000
+/** How long next() waits, however short its own wait is, for what was there when the reader was opened. */
+const presentMsMax = 10_000
 
 export interface KafkaReaderOptions {
   readonly topic: string
   readonly partition: number
   readonly from: number
+  /** End of the partition when the reader was opened. */
+  readonly end: number
   readonly idempotenceMs: number | null
   readonly runtime: Runtime
   /** Called when there is room in the buffer again. */
-  onRoom(): void
+  onRoom(reader: KafkaReader): void
   onClose(reader: KafkaReader): void
 }
 
@@ -24,11 +28,21 @@ export class KafkaReader implements Reader {
   readonly partition: number
   /** Offset the next fetch asks for. */
   fetchOffset: number
+  /** Node id of the broker to ask; null while that is looked up. For the fetcher, as the next three. */
+  nodeId: string | null = null
+  /** The last fetch returned all there was. */
+  caughtUp = false
+  /** The fetch that waits for new records waits for those of this reader too. */
+  tailing = false
+  /** Monotonic time since when fetches fail; null when the last one did not. */
+  failingSinceMs: number | null = null
   private readonly options: KafkaReaderOptions
   private readonly seen: EventWindow | null
   private buffered: LogRecord[] = []
   private bufferedBytes = 0
   private taken = 0
+  private full = false
+  private awaitsPresent = false
   private wakeUp: (() => void) | null = null
   private closed = false
   private reason: FreshetError | null = null
@@ -49,7 +63,7 @@ export class KafkaReader implements Reader {
   }
 
   get wantsMore(): boolean {
-    return !this.closed && this.bufferedBytes < bufferBytesMax
+    return !this.closed && !this.full
   }
 
   /** Takes what a fetch returned; records of a batch before the offset asked for, and repeats, are dropped. */
@@ -65,12 +79,14 @@ export class KafkaReader implements Reader {
       this.buffered.push(record)
       this.bufferedBytes += bytesOf(record)
     }
-    if (this.buffered.length > this.taken) this.wakeUp?.()
+    this.full = this.bufferedBytes >= bufferBytesMax
+    if (!this.isEmpty || (this.awaitsPresent && !this.lacksPresent)) this.wakeUp?.()
   }
 
-  /** The log no longer holds the position: it moves up to what it holds. */
-  moveUp(earliest: number): void {
-    this.fetchOffset = Math.max(this.fetchOffset, earliest)
+  /** There is nothing before this offset that the reader lacks. */
+  moveUp(offset: number): void {
+    this.fetchOffset = Math.max(this.fetchOffset, offset)
+    if (this.awaitsPresent && !this.lacksPresent) this.wakeUp?.()
   }
 
   /** The next call to next() rejects with this, once. */
@@ -81,8 +97,10 @@ export class KafkaReader implements Reader {
 
   async next({ recordsMax, waitMsMax }: NextOptions): Promise<LogRecord[]> {
     if (this.closed) throw this.reason ?? new FreshetError('log-closed', 'the reader is closed: open another')
-    if (this.buffered.length === this.taken && waitMsMax > 0) await this.waitForRecords(waitMsMax)
-    if (this.buffered.length === this.taken && this.failure && !this.closed) {
+    if (this.isEmpty && waitMsMax > 0) await this.waitForRecords(waitMsMax)
+    // Whoever does not wait wants what is there: the buffer may not have it yet.
+    if (waitMsMax === 0) while (this.isEmpty && this.lacksPresent) await this.waitForPresent()
+    if (this.isEmpty && this.failure && !this.closed) {
       const failure = this.failure
       this.failure = null
       throw failure
@@ -97,7 +115,10 @@ export class KafkaReader implements Reader {
     }
     const last = records.at(-1)
     if (last) this.offset = last.offset + 1
-    if (this.bufferedBytes < bufferBytesMax / 2) this.options.onRoom()
+    if (this.full && this.bufferedBytes < bufferBytesMax / 2) {
+      this.full = false
+      this.options.onRoom(this)
+    }
     return records
   }
 
@@ -114,6 +135,27 @@ export class KafkaReader implements Reader {
     this.options.onClose(this)
   }
 
+  private get isEmpty(): boolean {
+    return this.buffered.length === this.taken
+  }
+
+  private get lacksPresent(): boolean {
+    return this.fetchOffset < this.options.end && !this.failure && !this.closed
+  }
+
+  private async waitForPresent(): Promise<void> {
+    const { topic, partition, runtime } = this.options
+    const startMs = runtime.clock.monotonicMs()
+    this.awaitsPresent = true
+    await this.waitForRecords(presentMsMax)
+    this.awaitsPresent = false
+    if (!this.isEmpty || !this.lacksPresent || runtime.clock.monotonicMs() - startMs < presentMsMax) return
+    throw new FreshetError(
+      'log-unavailable',
+      `${topic}/${partition} gives no records: look at its brokers, then try again`,
+    )
+  }
+
   private async waitForRecords(waitMs: number): Promise<void> {
     const cancel = new AbortController()
     await new Promise<void>((resolve) => {
@@ -126,5 +168,5 @@ export class KafkaReader implements Reader {
 }
 
 function bytesOf(record: LogRecord): number {
-  return 100 + (record.value?.byteLength ?? 0)
+  return 200 + (record.value?.byteLength ?? 0) + (record.key?.length ?? 0) + (record.eventId?.length ?? 0)
 }

@@ -1,10 +1,10 @@
 // Topics on Kafka. What Kafka has no setting for, the idempotence window, stands with the rest of the spec in a compacted
 // topic of our own, so that every process knows the same.
-import kafkajs, { type Admin, type Producer } from 'kafkajs'
+import kafkajs, { type Admin, type Message } from 'kafkajs'
 import type { TopicSpec } from '../../schemas/topics.ts'
 import { FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { kafkaErrorType } from './kafka-cluster.ts'
+import { brokersAreMoving, whileBrokersMove } from './kafka-cluster.ts'
 import type { LogRecord } from './log.ts'
 
 const specsTopic: TopicSpec = {
@@ -20,9 +20,9 @@ const leaderWaitMs = 50
 
 export interface KafkaTopicsOptions {
   readonly admin: Admin
-  readonly producer: Producer
   readonly runtime: Runtime
   readonly replicationFactor: number
+  write(topic: string, partition: number, message: Message): Promise<unknown>
   /** All records of a partition, oldest first. */
   readAll(topic: string, partition: number): Promise<LogRecord[]>
 }
@@ -75,8 +75,7 @@ export class KafkaTopics {
     }
     if (recorded && JSON.stringify(recorded) === JSON.stringify(spec)) return
     if (recorded) await this.alter(spec)
-    const message = { key: spec.name, value: JSON.stringify(spec), partition: 0 }
-    await this.options.producer.send({ topic: specsTopic.name, acks: -1, messages: [message] })
+    await this.options.write(specsTopic.name, 0, { key: spec.name, value: JSON.stringify(spec) })
     this.specByName.set(spec.name, spec)
   }
 
@@ -86,7 +85,7 @@ export class KafkaTopics {
     const configEntries = settingsOf(spec)
     const topic = { topic: spec.name, numPartitions: spec.partitions, replicationFactor, configEntries }
     // On several brokers kafkajs sometimes gives up waiting for leaders: asking for the metadata is what it would do.
-    await admin.createTopics({ waitForLeaders: false, topics: [topic] })
+    await whileBrokersMove(runtime, null, () => admin.createTopics({ waitForLeaders: false, topics: [topic] }))
     for (let attempt = 0; attempt < leaderAttempts; attempt++) {
       const found = await this.partitionsWithLeaders(spec.name)
       if (found !== null) return found
@@ -101,8 +100,7 @@ export class KafkaTopics {
       const partitions = topics[0]?.partitions ?? []
       return partitions.length > 0 && partitions.every(({ leader }) => leader >= 0) ? partitions.length : null
     } catch (error) {
-      const type = kafkaErrorType(error)
-      if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'LEADER_NOT_AVAILABLE') return null
+      if (brokersAreMoving(error)) return null
       throw error
     }
   }
@@ -110,7 +108,8 @@ export class KafkaTopics {
   private async alter(spec: TopicSpec): Promise<void> {
     const configEntries = settingsOf(spec)
     const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: spec.name, configEntries }]
-    await this.options.admin.alterConfigs({ validateOnly: false, resources })
+    const { admin, runtime } = this.options
+    await whileBrokersMove(runtime, null, () => admin.alterConfigs({ validateOnly: false, resources }))
   }
 
   private async refresh(): Promise<void> {
