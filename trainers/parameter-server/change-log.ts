@@ -27,11 +27,12 @@ export class ChangeLog {
     hasRow?: Uint8Array,
   ): void {
     this.#reserve(count)
-    for (let index = 0; index < count; index++) {
-      if (hasRow?.[index] === 0) continue
-      this.#ids[this.#count] = ids[index]!
-      this.#moves[this.#count++] = existed[index] === 1 ? lengthOf(gradients, index * dimension, dimension) : Infinity
-    }
+    this.#count = appendMoves(
+      { halves: new Uint32Array(ids.buffer, ids.byteOffset, count * 2), gradients, dimension, existed, hasRow },
+      new Uint32Array(this.#ids.buffer),
+      this.#moves,
+      this.#count,
+    )
   }
 
   /** At most `limit` distinct ids: ascending when all fit, else the new and the farthest moved, the rest stay here. */
@@ -103,6 +104,32 @@ export class ChangeLog {
     this.#ids.set(ids)
     this.#moves.set(moves)
   }
+}
+
+interface Pushed {
+  /** Ids as pairs of 32-bit halves, because a bigint would be allocated for each. */
+  readonly halves: Uint32Array
+  readonly gradients: Float32Array
+  readonly dimension: number
+  readonly existed: Uint8Array
+  readonly hasRow: Uint8Array | undefined
+}
+
+/** Returns the count of entries after. */
+function appendMoves(
+  { halves, gradients, dimension, existed, hasRow }: Pushed,
+  toHalves: Uint32Array,
+  moves: Float32Array,
+  count: number,
+): number {
+  let at = count
+  for (let index = 0; index < halves.length / 2; index++) {
+    if (hasRow?.[index] === 0) continue
+    toHalves[at * 2] = halves[index * 2]!
+    toHalves[at * 2 + 1] = halves[index * 2 + 1]!
+    moves[at++] = existed[index] === 1 ? lengthOf(gradients, index * dimension, dimension) : Number.POSITIVE_INFINITY
+  }
+  return at
 }
 
 /** 0 for a gradient that is not finite: its row did not move. */

@@ -3,17 +3,11 @@
 import { encode } from '../../schemas/codec.ts'
 import { snapshotsOf } from '../../schemas/topics.ts'
 import { type Log, partitionOf } from '../../streams/log/log.ts'
+import type { StoredCheckpoint } from '../../streams/processor/checkpoint.ts'
 import type { Runtime } from '../../streams/runtime/runtime.ts'
 import type { DumpedState } from './dump-ledger.ts'
 
-/** A checkpoint that is whole and durable. Its state has a section `shard`. */
-export interface StoredCheckpoint {
-  readonly blob: string
-  readonly byteLength: number
-  readonly checksum: string
-  /** Next input offset. */
-  readonly next: number
-}
+export type { StoredCheckpoint }
 
 export interface SnapshotAnnouncerOptions {
   readonly log: Pick<Log, 'append'>
@@ -27,7 +21,7 @@ export interface SnapshotAnnouncerOptions {
   readonly shard: { dumpedAt(next: number): DumpedState | null }
 }
 
-/** To be called with each checkpoint. Resolves when the record is durable: true, or false where there was nothing to name. */
+/** To be called with each durable checkpoint, whose state has a section `shard`. Resolves when the record is durable: true, or false where there was nothing to name. */
 export function snapshotAnnouncer(options: SnapshotAnnouncerOptions): (taken: StoredCheckpoint) => Promise<boolean> {
   const { log, runtime, model, bucket, epoch, topic, partition, shard } = options
   return async ({ blob, byteLength, checksum, next }) => {
