@@ -101,11 +101,12 @@ test('what was refused goes first, and does not push out what is good', async ()
     (next): RefusedCheckpoint => ({ blob: checkpointName(owner, offsetOf(next)), reason: 'misfit', message: '' }),
   )
   const stored = await putCheckpoint(blobs, owner, positionAt(20), parts)
-  await pruneCheckpoints(blobs, owner, 2, stored, refused)
-  assert.deepEqual(
-    (await listCheckpoints(blobs, owner)).map((name) => Number(name.slice(-2))),
-    [10, 20],
-  )
+  const offsets = async () => (await listCheckpoints(blobs, owner)).map((name) => Number(name.slice(-2)))
+  const needed = new Set([checkpointName(owner, offsetOf(40))])
+  await pruneCheckpoints(blobs, owner, { newest: stored, kept: 2, refused, needed })
+  assert.deepEqual(await offsets(), [10, 20, 40])
+  await pruneCheckpoints(blobs, owner, { newest: stored, kept: 2, refused, needed: new Set() })
+  assert.deepEqual(await offsets(), [10, 20])
 })
 
 const gaps = fc.array(fc.integer({ min: 1, max: 10_000 }), { minLength: 1, maxLength: 300 })

@@ -187,22 +187,27 @@ export async function putCheckpoint(
   return { blob, byteLength, checksum: sum.digest(), next: position.next }
 }
 
-/**
- * Removes checkpoints after `newest` was stored: those that were `refused` when its owner began, then all but `kept`. A
- * refused one does not count: taken past a rollback, it may have a higher offset than every good one.
- */
-export async function pruneCheckpoints(
-  blobs: BlobStore,
-  owner: CheckpointOwner,
-  kept: number,
-  newest: StoredCheckpoint,
-  refused: readonly RefusedCheckpoint[],
-): Promise<void> {
-  const gone = new Set(refused.map(({ blob }) => blob).filter((blob) => blob !== newest.blob))
+export interface Pruning {
+  /** Just stored. */
+  readonly newest: StoredCheckpoint
+  /** How many to keep, as `keptCheckpoints` chooses. */
+  readonly kept: number
+  /** Found to be of no use when their owner began: they go, and do not count. One taken past a rollback may have a higher
+   *  offset than every good one. */
+  readonly refused: readonly RefusedCheckpoint[]
+  /** Blobs that somebody may still be told to load: they stay whatever else holds. */
+  readonly needed: ReadonlySet<string>
+}
+
+/** Removes the checkpoints that nobody needs any more. */
+export async function pruneCheckpoints(blobs: BlobStore, owner: CheckpointOwner, pruning: Pruning): Promise<void> {
+  const { newest, kept, refused, needed } = pruning
+  const useless = new Set(refused.map(({ blob }) => blob).filter((blob) => blob !== newest.blob))
   const names = await listCheckpoints(blobs, owner)
-  const nameByOffset = new Map(names.filter((name) => !gone.has(name)).map((name) => [offsetIn(name), name]))
-  const stay = keptCheckpoints([...nameByOffset.keys()], kept)
-  for (const name of names) if (!stay.has(offsetIn(name)) || gone.has(name)) await blobs.delete(name)
+  const stay = keptCheckpoints(names.filter((name) => !useless.has(name)).map(offsetIn), kept)
+  for (const name of names) {
+    if (!needed.has(name) && (useless.has(name) || !stay.has(offsetIn(name)))) await blobs.delete(name)
+  }
 }
 
 function offsetIn(name: string): number {

@@ -10,6 +10,7 @@ import type { BlobStore } from '../stores/blob-store.ts'
 import {
   type CheckpointOwner,
   type CheckpointPosition,
+  listCheckpoints,
   pruneCheckpoints,
   putCheckpoint,
   type RefusedCheckpoint,
@@ -35,8 +36,9 @@ export interface CheckpointerOptions extends CheckpointTuning {
   /** Moved along. */
   readonly progress: RunnerProgress
   readonly commit?: (next: Offset) => Promise<void>
-  /** Told of each checkpoint when it is durable and before older ones go. */
-  readonly onCheckpoint?: (taken: StoredCheckpoint) => Promise<void>
+  /** Told of each checkpoint when it is durable and before older ones go. False: others are not told of this one, so what
+   *  they were told of before must stay. */
+  readonly onCheckpoint?: (taken: StoredCheckpoint) => Promise<unknown>
 }
 
 /** Tries again while that can help, until the writer it belongs to is given up. */
@@ -51,8 +53,11 @@ export class Checkpointer {
   private readonly options: CheckpointerOptions
   private readonly writer: OutputWriter
   private readonly retry: Retry
-  /** Found at the start and of no use: they go when the first checkpoint is there. */
-  private refused: readonly RefusedCheckpoint[]
+  /** Found at the start and of no use. */
+  private readonly refused: readonly RefusedCheckpoint[]
+  /** The newest checkpoint that others were told of in this life; before the first, whatever was there at its start, because
+   *  one of those may be it. Null: not looked yet. */
+  private needed: ReadonlySet<string> | null = null
   private storing: Promise<void> | null = null
   private failure: { readonly error: unknown } | null = null
   private wanted = false
@@ -144,7 +149,7 @@ export class Checkpointer {
   }
 
   private async store(inputSource: SourcePosition | null, state: readonly Uint8Array[]): Promise<void> {
-    const { blobs, owner, progress, runtime, onCheckpoint, checkpointsKept = checkpointsKeptDefault } = this.options
+    const { progress, runtime } = this.options
     const { next } = progress
     this.lastMs = runtime.clock.monotonicMs()
     this.records = 0
@@ -154,10 +159,16 @@ export class Checkpointer {
     if (stored === null) return
     progress.checkpoints++
     progress.checkpointed = next
-    if (onCheckpoint) await this.retry(() => onCheckpoint(stored))
-    await pruneCheckpoints(blobs, owner, checkpointsKept, stored, this.refused)
-    this.refused = []
+    await this.announce(stored)
     await this.commit(next)
+  }
+
+  private async announce(newest: StoredCheckpoint): Promise<void> {
+    const { blobs, owner, onCheckpoint, checkpointsKept: kept = checkpointsKeptDefault } = this.options
+    const isTold = onCheckpoint === undefined || (await this.retry(() => onCheckpoint(newest))) !== false
+    if (isTold) this.needed = new Set([newest.blob])
+    else this.needed ??= new Set(await listCheckpoints(blobs, owner))
+    await pruneCheckpoints(blobs, owner, { newest, kept, refused: this.refused, needed: this.needed })
   }
 
   /** null where there is no space: the next checkpoint makes up for it. */

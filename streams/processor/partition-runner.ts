@@ -53,8 +53,9 @@ export interface PartitionRunnerOptions extends RunnerTuning {
   /** The group member's reader and commit, where the partition is owned through a group. */
   readonly openReader?: (position: ReadPosition) => Promise<Reader>
   readonly commit?: (next: Offset) => Promise<void>
-  /** Told of each checkpoint when it is durable and before older ones go; tried again while its error says so. */
-  readonly onCheckpoint?: (taken: StoredCheckpoint) => Promise<void>
+  /** Told of each checkpoint when it is durable and before older ones go; tried again while its error says so. False: others
+   *  were not told of it, so what they were told of before stays. */
+  readonly onCheckpoint?: (taken: StoredCheckpoint) => Promise<unknown>
 }
 
 export interface PartitionRunner {

@@ -22,8 +22,9 @@ export interface ProcessorGroupOptions extends RunnerTuning {
   readonly sharedInput?: boolean
   /** Runs beside each owned partition until its signal aborts, e.g. its ticker; anew where the partition is started anew. */
   beside?(partition: Partition, signal: AbortSignal): Promise<void>
-  /** Told of each checkpoint when it is durable and before older ones go; tried again while its error says so. */
-  onCheckpoint?(partition: Partition, taken: StoredCheckpoint): Promise<void>
+  /** Told of each checkpoint when it is durable and before older ones go; tried again while its error says so. False: others
+   *  were not told of it, so what they were told of before stays. */
+  onCheckpoint?(partition: Partition, taken: StoredCheckpoint): Promise<unknown>
 }
 
 export interface ProcessorGroup {

@@ -172,6 +172,31 @@ test('a checkpoint is announced as it lies there, again until it is, before olde
   await assert.rejects(runThrough(life, { onCheckpoint: failing }), { code: 'log-corrupt' })
 })
 
+test('while new checkpoints are not announced, the announced one stays, over restarts too', async () => {
+  const life = await beginLife(crashWorld())
+  const nexts = async () => (await life.blobs.list('checkpoints/')).map((name) => Number(name.slice(-2)))
+  const runs: [announces: boolean, there: number[]][] = [
+    [true, [1]],
+    [false, [1, 2]],
+    [false, [1, 2, 3]],
+    [true, [3, 4]],
+    [true, [4, 5]],
+  ]
+  for (const [announces, there] of runs) {
+    await life.log.append(interactions, [tick(1)])
+    await runThrough(life, { onCheckpoint: async () => announces })
+    assert.deepEqual(await nexts(), there)
+  }
+  await life.log.append(
+    interactions,
+    Array.from({ length: 40 }, () => tick(1)),
+  )
+  await runThrough(life, { onCheckpoint: async () => false, checkpointEveryRecords: 5, recordsPerFetchMax: 5 })
+  const now = await nexts()
+  assert.deepEqual(now.slice(0, 2), [4, 5])
+  assert.ok(now.length <= 5, now.join())
+})
+
 test('an abandoned state leaves no checkpoint, but its outputs', async () => {
   const life = await beginLife(crashWorld())
   await life.log.append(interactions, [tick(1), tick(2)])
