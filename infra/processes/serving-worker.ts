@@ -44,6 +44,7 @@ await runThread<ServingSettings>(async ({ settings, log, runtime }) => {
     features,
     model,
     counts,
+    userPartitions: config.log.partitions,
     vectorDimension: spec.towers?.dimension ?? 1,
     encoderOf: (ready) =>
       towerEncoder({ spec, featureSet: features, parameters: model, frozen: frozenTensors(ready.dense) }),

@@ -32,6 +32,8 @@ class RoutedRows implements RowReader {
   }
 
   pull(ids: BigUint64Array, count: number, out: Float32Array): void {
+    const only = this.#tableOfOne(ids, count)
+    if (only) return only.pull(ids, count, out)
     const dimension = this.#dimension
     this.#route(ids, count)
     if (this.#values.length < count * dimension) this.#values = new Float32Array(this.#ids.length * dimension)
@@ -42,6 +44,8 @@ class RoutedRows implements RowReader {
   }
 
   eventTimes(ids: BigUint64Array, count: number, out: Float64Array): void {
+    const only = this.#tableOfOne(ids, count)
+    if (only) return only.eventTimes(ids, count, out)
     this.#route(ids, count)
     if (this.#times.length < count) this.#times = new Float64Array(this.#ids.length)
     this.#eachBucket((table, from, to) => {
@@ -51,12 +55,21 @@ class RoutedRows implements RowReader {
   }
 
   contains(ids: BigUint64Array, count: number, out: Uint8Array): void {
+    const only = this.#tableOfOne(ids, count)
+    if (only) return only.contains(ids, count, out)
     this.#route(ids, count)
     if (this.#flags.length < count) this.#flags = new Uint8Array(this.#ids.length)
     this.#eachBucket((table, from, to) => {
       table.contains(this.#ids.subarray(from, to), to - from, this.#flags.subarray(from, to))
     })
     for (let place = 0; place < count; place++) out[this.#positions[place]!] = this.#flags[place]!
+  }
+
+  /** Count rows are read one by one: no sorting for those. */
+  #tableOfOne(ids: BigUint64Array, count: number): Table | null {
+    if (count !== 1) return null
+    const [, highHalf] = new Uint32Array(ids.buffer, ids.byteOffset, 2)
+    return this.#tables[itemBucketOf(highHalf!, this.#layout)]!
   }
 
   #eachBucket(read: (table: Table, from: number, to: number) => void): void {
