@@ -33,7 +33,10 @@ class RoutedRows implements RowReader {
 
   pull(ids: BigUint64Array, count: number, out: Float32Array): void {
     const only = this.#tableOfOne(ids, count)
-    if (only) return only.pull(ids, count, out)
+    if (only) {
+      only.pull(ids, count, out)
+      return
+    }
     const dimension = this.#dimension
     this.#route(ids, count)
     if (this.#values.length < count * dimension) this.#values = new Float32Array(this.#ids.length * dimension)
@@ -45,7 +48,10 @@ class RoutedRows implements RowReader {
 
   eventTimes(ids: BigUint64Array, count: number, out: Float64Array): void {
     const only = this.#tableOfOne(ids, count)
-    if (only) return only.eventTimes(ids, count, out)
+    if (only) {
+      only.eventTimes(ids, count, out)
+      return
+    }
     this.#route(ids, count)
     if (this.#times.length < count) this.#times = new Float64Array(this.#ids.length)
     this.#eachBucket((table, from, to) => {
@@ -56,7 +62,10 @@ class RoutedRows implements RowReader {
 
   contains(ids: BigUint64Array, count: number, out: Uint8Array): void {
     const only = this.#tableOfOne(ids, count)
-    if (only) return only.contains(ids, count, out)
+    if (only) {
+      only.contains(ids, count, out)
+      return
+    }
     this.#route(ids, count)
     if (this.#flags.length < count) this.#flags = new Uint8Array(this.#ids.length)
     this.#eachBucket((table, from, to) => {
