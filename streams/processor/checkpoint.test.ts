@@ -14,10 +14,9 @@ import {
   findCheckpoint,
   listCheckpoints,
   newestCheckpoint,
-  pruneCheckpoints,
-  putCheckpoint,
   type RefusedCheckpoint,
 } from './checkpoint.ts'
+import { pruneCheckpoints, putCheckpoint } from './checkpoint-keeping.ts'
 import { keptCheckpoints } from './kept-checkpoints.ts'
 
 const owner: CheckpointOwner = { group: 'g', processor: 'sum', topic: 't', partition: partitionOf(3) }
@@ -90,6 +89,12 @@ test('those that are damaged or do not fit are passed over, each for its reason'
     throw new RangeError('no')
   }
   await assert.rejects(newestCheckpoint(blobs, owner, refuse), /1 damaged, 3 that the processor does not take/)
+  const others = { ...owner, processor: 'other' }
+  const { refused: foreign } = await findCheckpoint(blobs, others, () => {})
+  assert.deepEqual(
+    foreign.map(({ reason }) => reason),
+    ['damaged', 'misfit', 'misfit', 'misfit'],
+  )
   const breaking = () => assert.fail('a bug')
   await assert.rejects(newestCheckpoint(blobs, owner, breaking), /a bug/)
 })

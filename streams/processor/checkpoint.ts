@@ -1,7 +1,7 @@
 // Resume points of a processor in the blob store: where it stood and how far its outputs had come, then its state, then one
 // checksum of it all, so that a large state can be written part by part. The newest that is whole and fits counts; older
 // ones are kept, so one that rots costs a longer replay, not the state.
-import { checksum, runningChecksum } from '../../schemas/ids.ts'
+import { checksum } from '../../schemas/ids.ts'
 import {
   type Offset,
   offsetOf,
@@ -12,7 +12,6 @@ import {
 } from '../log/log.ts'
 import { FreshetError } from '../runtime/errors.ts'
 import type { BlobStore } from '../stores/blob-store.ts'
-import { keptCheckpoints } from './kept-checkpoints.ts'
 import { StateReader, StateWriter } from './state-bytes.ts'
 
 /** Source position of the newest output of an output partition. */
@@ -62,10 +61,9 @@ export interface RefusedCheckpoint {
 const magic = 'freshet checkpoint 2'
 /** The checksum of everything before it, as 16 hex digits. */
 const trailerBytes = 16
-/** Between two parts of a blob others may run. */
-const partBytesMax = 1 << 22
 
-function encodeHeader(owner: CheckpointOwner, { next, inputSource, outputs }: CheckpointPosition): Uint8Array {
+/** The beginning of a checkpoint; its state and the checksum of both follow. */
+export function encodeHeader(owner: CheckpointOwner, { next, inputSource, outputs }: CheckpointPosition): Uint8Array {
   const header = new StateWriter()
   header.text(owner.group)
   header.text(owner.processor)
@@ -95,7 +93,12 @@ export function checkpointState(bytes: Uint8Array): Uint8Array {
   return readWhole(bytes).state
 }
 
-function readWhole(bytes: Uint8Array): { readonly header: CheckpointHeader; readonly state: Uint8Array } {
+interface WholeCheckpoint {
+  readonly header: CheckpointHeader
+  readonly state: Uint8Array
+}
+
+function readWhole(bytes: Uint8Array): WholeCheckpoint {
   const end = bytes.byteLength - trailerBytes
   const source = new StateReader(bytes.subarray(0, Math.max(0, end)))
   const header = readHeader(source)
@@ -136,11 +139,14 @@ function readSource(source: StateReader): SourcePosition | null {
 
 /** The whole checkpoint of this owner. Throws RangeError where the bytes are none. The state is a view of them. */
 export function decodeCheckpoint(owner: CheckpointOwner, bytes: Uint8Array): Checkpoint {
-  const { header, state } = readWhole(bytes)
-  const { next, inputSource, outputs } = header
+  return ownedBy(owner, readWhole(bytes))
+}
+
+function ownedBy(owner: CheckpointOwner, { header, state }: WholeCheckpoint): Checkpoint {
   if (nameOf(header.owner) !== nameOf(owner)) {
     throw new RangeError(`a checkpoint of ${nameOf(header.owner)}, not of ${nameOf(owner)}`)
   }
+  const { next, inputSource, outputs } = header
   return { next, inputSource, outputs, state }
 }
 
@@ -160,58 +166,6 @@ export function checkpointName({ group, topic, partition }: CheckpointOwner, nex
 /** Names of the checkpoints of a group's partition, oldest first. */
 export function listCheckpoints(blobs: BlobStore, { group, topic, partition }: CheckpointOwner): Promise<string[]> {
   return blobs.list(folderOf(group, topic, partition))
-}
-
-/** Stores a checkpoint whose state comes in parts, which must not change meanwhile. */
-export async function putCheckpoint(
-  blobs: BlobStore,
-  owner: CheckpointOwner,
-  position: CheckpointPosition,
-  state: readonly Uint8Array[],
-): Promise<StoredCheckpoint> {
-  const blob = checkpointName(owner, position.next)
-  const sum = runningChecksum()
-  let byteLength = 0
-  function counted(part: Uint8Array): Uint8Array {
-    sum.update(part)
-    byteLength += part.byteLength
-    return part
-  }
-  function* parts(): Generator<Uint8Array> {
-    for (const part of [encodeHeader(owner, position), ...state]) {
-      for (let at = 0; at < part.byteLength; at += partBytesMax) yield counted(part.subarray(at, at + partBytesMax))
-    }
-    yield counted(Buffer.from(sum.digest(), 'latin1'))
-  }
-  await blobs.put(blob, parts())
-  return { blob, byteLength, checksum: sum.digest(), next: position.next }
-}
-
-export interface Pruning {
-  /** Just stored. */
-  readonly newest: StoredCheckpoint
-  /** How many to keep, as `keptCheckpoints` chooses. */
-  readonly kept: number
-  /** Found to be of no use when their owner began: they go, and do not count. One taken past a rollback may have a higher
-   *  offset than every good one. */
-  readonly refused: readonly RefusedCheckpoint[]
-  /** Blobs that somebody may still be told to load: they stay whatever else holds. */
-  readonly needed: ReadonlySet<string>
-}
-
-/** Removes the checkpoints that nobody needs any more. */
-export async function pruneCheckpoints(blobs: BlobStore, owner: CheckpointOwner, pruning: Pruning): Promise<void> {
-  const { newest, kept, refused, needed } = pruning
-  const useless = new Set(refused.map(({ blob }) => blob).filter((blob) => blob !== newest.blob))
-  const names = await listCheckpoints(blobs, owner)
-  const stay = keptCheckpoints(names.filter((name) => !useless.has(name)).map(offsetIn), kept)
-  for (const name of names) {
-    if (!needed.has(name) && (useless.has(name) || !stay.has(offsetIn(name)))) await blobs.delete(name)
-  }
-}
-
-function offsetIn(name: string): number {
-  return Number(name.slice(name.lastIndexOf('/') + 1))
 }
 
 export interface CheckpointSearch {
@@ -234,8 +188,9 @@ export async function findCheckpoint(
     if (bytes === null) continue
     let reason: RefusedCheckpoint['reason'] = 'damaged'
     try {
-      const checkpoint = decodeCheckpoint(owner, bytes)
+      const whole = readWhole(bytes)
       reason = 'misfit'
+      const checkpoint = ownedBy(owner, whole)
       load(checkpoint.state)
       return { found: checkpoint, refused }
     } catch (error) {

@@ -11,11 +11,10 @@ import {
   type CheckpointOwner,
   type CheckpointPosition,
   listCheckpoints,
-  pruneCheckpoints,
-  putCheckpoint,
   type RefusedCheckpoint,
   type StoredCheckpoint,
 } from './checkpoint.ts'
+import { pruneCheckpoints, putCheckpoint } from './checkpoint-keeping.ts'
 import type { OutputWriter } from './output-writer.ts'
 import type { Processor } from './processor.ts'
 import type { RunnerProgress } from './runner-progress.ts'

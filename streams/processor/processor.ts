@@ -1,5 +1,5 @@
 // What every mover of Freshet is: a fold of one topic-partition that emits records. The runner gives it checkpoints,
-// output positions, dead letters, lag and back-pressure; the fold itself reads no clock, draws nothing and waits for nothing.
+// output positions, dead letters, lag and back-pressure; the fold itself reads no clock and draws nothing.
 import type { AnyRecord } from '../../schemas/generated.ts'
 import type { Offset, Partition } from '../log/log.ts'
 

@@ -1,3 +1,4 @@
+// What tests of the runner share: a processor whose state is a sum, its input, and a run to the end of it.
 import { encode } from '../../schemas/codec.ts'
 import type { AnyRecord } from '../../schemas/generated.ts'
 import { examples, interactions } from '../../schemas/topics.ts'
