@@ -63,7 +63,11 @@ export async function startEngine(
     const thread = startWorkerThread(name, new URL(file, import.meta.url), settings)
     threads.push(thread)
     own.lend(thread.logPort)
-    await Promise.race([thread.calls.call('ready'), thread.ended.then((error) => Promise.reject(error))])
+    // A thread that ends closes its channel too, but only its end says why.
+    const isReady = thread.calls
+      .call('ready')
+      .catch((error: unknown) => thread.ended.then((cause) => Promise.reject(cause ?? error)))
+    await Promise.race([isReady, thread.ended.then((error) => Promise.reject(error))])
     return thread
   }
   let door: Door | null = null
