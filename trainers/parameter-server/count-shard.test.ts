@@ -13,6 +13,7 @@ import { countsSpec } from '../model/shipped-specs.ts'
 import { CollectedOutput, correctionOf, labelsOf, PlantedWorld, recorded, tick } from '../planted-world.ts'
 import { wasmTable } from '../table/wasm-table.ts'
 import { countShard } from './count-shard.ts'
+import type { Rollback } from './rollbacks.ts'
 
 const counting: Feature = {
   name: 'counting',
@@ -28,7 +29,8 @@ const counting: Feature = {
 }
 /** A write side without slots or dense values: the layout stays that of the sample features. */
 const features = featureSet([...sampleFeatures.features, counting])
-const newShard = () => countShard({ spec: countsSpec, featureSet: features, tableFactory: wasmTable })
+const newShard = (rollbacks: readonly Rollback[] = []) =>
+  countShard({ spec: countsSpec, featureSet: features, tableFactory: wasmTable, rollbacks })
 const all = rowId('everything', '')
 
 function records(count: number): Recorded[] {
@@ -99,5 +101,25 @@ describe('counter', () => {
     for (const record of recorded([foreign, cut])) shard.step(record, output)
     assert.equal(output.reasons.length, 2)
     assert.equal(total(shard, all)[0], 0)
+  })
+
+  test('a rollback takes counts back, whether it was known from the start or came later', () => {
+    const stream = records(100)
+    const rollbacks = [{ eventId: 'a', from: 33, until: 70 }]
+    const [told, plain] = [newShard(rollbacks), newShard()]
+    const output = new CollectedOutput()
+    for (const record of stream) told.step(record, output)
+    for (const record of stream)
+      if (record.offset < 33 || record.offset >= 70) plain.step(record, new CollectedOutput())
+    for (const [name, table] of plain.shard.tables) assert.deepEqual(told.shard.tables.get(name)!.dump(), table.dump())
+    assert.deepEqual([...new Set(output.records.map(({ record }) => (record as Delta).lineage))], [0, 1])
+    const [early, later, late] = [newShard(), newShard(rollbacks), newShard()]
+    for (const record of stream.slice(0, 20)) early.step(record, output)
+    later.load(early.dump())
+    for (const record of stream.slice(20)) later.step(record, output)
+    assert.equal(Buffer.compare(later.dump(), told.dump()), 0)
+    for (const record of stream.slice(0, 40)) late.step(record, output)
+    assert.throws(() => newShard(rollbacks).load(late.dump()), RangeError)
+    assert.equal(told.dumpedAt(stream.length)!.lineage, 1)
   })
 })

@@ -6,26 +6,15 @@ import { type CountIncrement, countIncrements } from '../../streams/features/cou
 import type { FeatureSet } from '../../streams/features/feature-set.ts'
 import type { Processor, Recorded, StepOutput } from '../../streams/processor/processor.ts'
 import { assert } from '../../streams/runtime/errors.ts'
-import type { TableFactory } from '../model/initial-parameters.ts'
 import type { ModelSpec } from '../model/model-spec.ts'
-import { type ByteStream, decodeSections, joined, sectionOf, streamSections } from '../model/sections.ts'
-import { DeltaFeed, type DeltaFeedState } from './delta-feed.ts'
-import { type DumpedState, DumpLedger } from './dump-ledger.ts'
-import { ParameterShard } from './parameter-shard.ts'
-import { type Rollback, type RollbackFacts, RollbackLine } from './rollbacks.ts'
+import { decodeSections, joined } from '../model/sections.ts'
+import type { DumpedState } from './dump-ledger.ts'
+import { OwnedBucket, type OwnedBucketOptions } from './owned-bucket.ts'
+import type { ParameterShard } from './parameter-shard.ts'
 
-export interface CountShardOptions {
-  /** Tables `totals` and `trends`. */
-  readonly spec: ModelSpec
+/** `spec` has the tables `totals` and `trends`. */
+export interface CountShardOptions extends Omit<OwnedBucketOptions, 'dense' | 'denseOptimizerOf' | 'guard'> {
   readonly featureSet: FeatureSet
-  readonly tableFactory: TableFactory
-  /** Event time between deltas. */
-  readonly syncIntervalMs?: number
-  readonly bucket?: number
-  readonly epoch?: number
-  readonly rowsPerDeltaMax?: number
-  /** Of this partition of `examples`, in the order of `policies` (see rollbacksOf). */
-  readonly rollbacks?: readonly Rollback[]
 }
 
 /** Reads `examples` of one partition, writes `deltas.counts`. */
@@ -38,11 +27,6 @@ export interface CountShard extends Processor {
   dumpParts(): Iterable<Uint8Array>
 }
 
-interface CountFacts {
-  readonly line: RollbackFacts
-  readonly feed: DeltaFeedState
-}
-
 export function countShard(options: CountShardOptions): CountShard {
   for (const { name, dimension } of options.spec.tables) {
     assert(dimension === countDimension, `table ${name} has one column per count`)
@@ -52,73 +36,52 @@ export function countShard(options: CountShardOptions): CountShard {
 
 class ExampleCounts implements CountShard {
   readonly name = 'counter'
-  readonly shard: ParameterShard
   readonly #spec: ModelSpec
   readonly #featureSet: FeatureSet
-  readonly #feed: DeltaFeed
-  readonly #line: RollbackLine
-  readonly #ledger = new DumpLedger()
-  #wantsCheckpoint = false
+  readonly #owned: OwnedBucket
 
   constructor(options: CountShardOptions) {
     this.#spec = options.spec
     this.#featureSet = options.featureSet
-    this.shard = new ParameterShard(options)
-    this.#feed = new DeltaFeed(this.shard, options.syncIntervalMs ?? 250)
-    this.#line = new RollbackLine(options.rollbacks)
+    this.#owned = new OwnedBucket({ ...options, guard: null })
+  }
+
+  get shard(): ParameterShard {
+    return this.#owned.shard
   }
 
   get wantsCheckpoint(): boolean {
-    return this.#wantsCheckpoint
+    return this.#owned.wantsCheckpoint
   }
 
   dumpedAt(next: number): DumpedState | null {
-    return this.#ledger.at(next)
+    return this.#owned.dumpedAt(next)
   }
 
   step(input: Recorded, output: StepOutput): void {
-    this.#advance(input.offset)
-    if (!this.#line.skips(input.offset)) this.#fold(input, output)
-    this.#advance(input.offset + 1)
+    this.#owned.advance(input.offset)
+    if (!this.#owned.skips(input.offset)) this.#fold(input, output)
+    this.#owned.advance(input.offset + 1)
   }
 
   dump(): Uint8Array {
-    return joined(this.#stream())
+    return joined(this.#owned.stream())
   }
 
   dumpParts(): Iterable<Uint8Array> {
-    return this.#stream().parts()
+    return this.#owned.stream().parts()
   }
 
   /** Throws RangeError on another state, and on one that holds what a rollback undoes. */
   load(dump: Uint8Array): void {
-    const sections = decodeSections(dump)
-    const { line, feed } = sections.facts as unknown as CountFacts
-    this.#line.restore(line)
-    this.shard.load(sectionOf(sections, 'shard'))
-    this.#feed.restore(feed)
-    this.#wantsCheckpoint = false
-    this.#advance(line.next)
-  }
-
-  #stream(): ByteStream {
-    const facts: CountFacts = { line: this.#line.facts(), feed: this.#feed.state() }
-    const { next, lineage } = facts.line
-    this.#ledger.note({ next, lineage, version: this.shard.version, isHeld: false })
-    this.#wantsCheckpoint = false
-    return streamSections({ ...facts }, new Map([['shard', this.shard.stream(lineage)]]))
-  }
-
-  #advance(offset: number): void {
-    if (this.#line.advance(offset)) this.#wantsCheckpoint = true
+    this.#owned.advance(this.#owned.load(decodeSections(dump)))
   }
 
   #fold(input: Recorded, output: StepOutput): void {
-    const { record, offset } = input
+    const { record, offset, partition } = input
     const { fingerprint } = this.#featureSet
-    if (record.type === 'Tick') {
-      this.#feed.tick(input as Recorded<Tick>, output, { lineage: this.#line.lineageAt(offset) })
-    } else if (record.type !== 'Example' && record.type !== 'LabelCorrection') {
+    if (record.type === 'Tick') this.#owned.tick(input as Recorded<Tick>, output)
+    else if (record.type !== 'Example' && record.type !== 'LabelCorrection') {
       output.reject(`a ${record.type} is no example`)
     } else if (record.featureSet !== fingerprint) {
       output.reject(`features of set ${record.featureSet}, these counts take ${fingerprint}`)
@@ -128,8 +91,10 @@ class ExampleCounts implements CountShard {
         output.reject(increments)
         return
       }
-      for (const { name } of this.#spec.tables) pushInto(this.shard, name, increments, record.eventTimeMs)
-      this.#feed.note(record)
+      const { shard, marks, feed, tickTimeMs } = this.#owned
+      for (const { name } of this.#spec.tables) pushInto(shard, name, increments, record.eventTimeMs)
+      marks.advance(partition, offset + 1, record.eventTimeMs, tickTimeMs)
+      feed.note(record)
     }
   }
 }

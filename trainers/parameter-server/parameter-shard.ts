@@ -1,9 +1,8 @@
 // Owns a model's parameters: pulls change nothing, pushes are folded in order, deltas carry what changed since the last,
 // and a dump holds everything, so that a shard loaded from it continues byte for byte.
 
-import type { Delta, DenseTensor, ReceivedTimeBin, TableDelta } from '../../schemas/generated.ts'
+import type { Delta, ReceivedTimeBin, TableDelta } from '../../schemas/generated.ts'
 import { encodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
-import { encodeFloats } from '../../schemas/layouts/floats.ts'
 import { assert } from '../../streams/runtime/errors.ts'
 import { roundToHalf } from '../model/half.ts'
 import { type TableFactory, tablesOf } from '../model/initial-parameters.ts'
@@ -14,18 +13,16 @@ import { travelsHalf } from '../model/serving-tables.ts'
 import { decodeSnapshot, specFingerprint, streamSnapshot } from '../model/snapshot.ts'
 import type { PushResult, Table } from '../table/table.ts'
 import { ChangeLog } from './change-log.ts'
+import { type DenseOptimizer, type DenseOptimizerOf, DenseParameters } from './dense-parameters.ts'
 
-export interface DenseOptimizer {
-  readonly learningRate: number
-  readonly initialAccumulator: number
-}
+export type { DenseOptimizer }
 
 export interface ParameterShardOptions {
   readonly spec: ModelSpec
   readonly tableFactory: TableFactory
   /** Dense tensors to start from, and how each of them learns (AdaGrad). */
   readonly dense?: ReadonlyMap<string, DenseParameter>
-  readonly denseOptimizerOf?: (name: string) => DenseOptimizer
+  readonly denseOptimizerOf?: DenseOptimizerOf
   readonly bucket?: number
   readonly epoch?: number
   /** Most rows of one table in one delta; those left over come first-in-line with the next. */
@@ -46,18 +43,14 @@ export interface DeltaProgress {
 
 /** Rows and tombstones of one table in one delta. */
 export const rowsPerDeltaMaxDefault = 16_384
-/** Keeps the division of a dense step finite. */
-const denseEpsilon = 1e-10
 
 export class ParameterShard implements Parameters {
   readonly model: string
   readonly spec: ModelSpec
   readonly tables: ReadonlyMap<string, Table>
   readonly #options: ParameterShardOptions
-  readonly #dense: Map<string, DenseParameter>
-  readonly #accumulators = new Map<string, Float32Array>()
+  readonly #dense: DenseParameters
   readonly #changeLogByTable: ReadonlyMap<string, ChangeLog>
-  readonly #denseChanged = new Set<string>()
   /** Ids that lost their row since they were last sent, ascending; those that have one again are among them until asked. */
   readonly #removedByTable = new Map<string, BigUint64Array>()
   #existed = new Uint8Array(0)
@@ -71,14 +64,11 @@ export class ParameterShard implements Parameters {
     this.model = options.spec.model
     this.tables = tablesOf(options.spec, options.tableFactory)
     this.#changeLogByTable = new Map(options.spec.tables.map(({ name }) => [name, new ChangeLog()]))
-    this.#dense = new Map(options.dense)
-    for (const { name, values } of this.#dense.values()) {
-      this.#accumulators.set(name, new Float32Array(values.length).fill(this.#optimizerOf(name).initialAccumulator))
-    }
+    this.#dense = new DenseParameters(options.dense, options.denseOptimizerOf)
   }
 
   get dense(): ReadonlyMap<string, DenseParameter> {
-    return this.#dense
+    return this.#dense.parameters
   }
 
   /** Version of the newest delta taken; 0 before the first. */
@@ -126,16 +116,9 @@ export class ParameterShard implements Parameters {
     return expired
   }
 
-  /** One AdaGrad step (Duchi et al. 2011, per element). A gradient with a value that is not finite is refused whole. */
+  /** See DenseParameters.push. */
   pushDense(name: string, gradient: Float32Array): boolean {
-    const parameter = this.#dense.get(name)
-    assert(parameter && parameter.values.length === gradient.length, `dense tensor ${name} takes this gradient`)
-    if (!allFinite(gradient)) return false
-    adagrad(parameter.values, gradient, this.#accumulators.get(name)!, this.#optimizerOf(name).learningRate)
-    // A new object over the same values: whoever keeps a copy sees that it is old.
-    this.#dense.set(name, { ...parameter })
-    this.#denseChanged.add(name)
-    return true
+    return this.#dense.push(name, gradient)
   }
 
   /** What changed since the last delta; null where nothing did. Counts as one sync interval either way. */
@@ -144,7 +127,7 @@ export class ParameterShard implements Parameters {
     const denseDue = this.#syncs % (this.#options.syncsPerDense ?? 4) === 0
     this.#syncs++
     const tables = this.spec.tables.flatMap((spec) => this.#tableDelta(spec.name) ?? [])
-    const dense = denseDue ? this.#denseDelta() : []
+    const dense = denseDue ? this.#dense.takeChanged() : []
     if (tables.length + dense.length + receivedTimes.length === 0) return null
     const baseVersion = this.#version
     this.#version = version
@@ -176,20 +159,12 @@ export class ParameterShard implements Parameters {
     const { bucket = 0 } = this.#options
     const state = new Map([...this.#changeLogByTable].map(([name, log]) => [`changes/${name}`, log.dump()]))
     for (const name of this.tables.keys()) state.set(`tombstones/${name}`, encodeIds(this.#removed(name)))
-    state.set('changes', new TextEncoder().encode(JSON.stringify([...this.#denseChanged].sort())))
+    state.set('changes', new TextEncoder().encode(JSON.stringify(this.#dense.changed)))
+    const facts = { model: this.model, spec: specFingerprint(this.spec) }
     return streamSnapshot({
-      facts: {
-        model: this.model,
-        spec: specFingerprint(this.spec),
-        bucket,
-        version: this.#version,
-        syncs: this.#syncs,
-        lineage,
-      },
+      facts: { ...facts, bucket, version: this.#version, syncs: this.#syncs, lineage },
       dumpByTable: new Map([...this.tables].map(([name, table]) => [name, dumpOf(table)])),
-      // Copies, because what is streamed may be stored while the next step changes these in place.
-      dense: new Map([...this.#dense].map(([name, own]) => [name, { ...own, values: own.values.slice() }])),
-      accumulators: new Map([...this.#accumulators].map(([name, values]) => [name, values.slice()])),
+      ...this.#dense.copies(),
       state,
     })
   }
@@ -202,22 +177,12 @@ export class ParameterShard implements Parameters {
       throw new RangeError(`a dump of bucket ${snapshot.facts.bucket} for bucket ${bucket}`)
     }
     for (const [name, dump] of snapshot.dumpByTable) this.#table(name).load(dump)
-    for (const { name, shape, values } of snapshot.dense.values()) {
-      const own = this.#dense.get(name)
-      const accumulator = snapshot.accumulators.get(name)
-      if (!own || own.values.length !== values.length || !accumulator) {
-        throw new RangeError(`dense tensor ${name} of the dump does not fit this shard`)
-      }
-      this.#dense.set(name, { name, shape, values: values.slice() })
-      this.#accumulators.set(name, accumulator.slice())
-    }
+    const changed = JSON.parse(new TextDecoder().decode(snapshot.state.get('changes'))) as string[]
+    this.#dense.load(snapshot.dense, snapshot.accumulators, changed)
     for (const [name, log] of this.#changeLogByTable) {
       log.load(snapshot.state.get(`changes/${name}`)!)
       this.#removedByTable.set(name, decodeIds(snapshot.state.get(`tombstones/${name}`)))
     }
-    this.#denseChanged.clear()
-    const changed = JSON.parse(new TextDecoder().decode(snapshot.state.get('changes'))) as string[]
-    for (const name of changed) this.#denseChanged.add(name)
     this.#version = snapshot.facts.version
     this.#syncs = snapshot.facts.syncs
   }
@@ -256,23 +221,10 @@ export class ParameterShard implements Parameters {
     return removed
   }
 
-  #denseDelta(): DenseTensor[] {
-    const names = [...this.#denseChanged].sort()
-    this.#denseChanged.clear()
-    return names.map((name) => {
-      const { shape, values } = this.#dense.get(name)!
-      return { name, shape, values: encodeFloats(values.slice()) }
-    })
-  }
-
   #table(name: string): Table {
     const table = this.tables.get(name)
     assert(table, `table ${name} is one of ${this.model}`)
     return table
-  }
-
-  #optimizerOf(name: string): DenseOptimizer {
-    return this.#options.denseOptimizerOf?.(name) ?? { learningRate: 0.01, initialAccumulator: 0.01 }
   }
 }
 
@@ -294,20 +246,4 @@ function encodeIds(ids: BigUint64Array): Uint8Array {
 /** A copy; none where the dump is older than tombstones. */
 function decodeIds(bytes: Uint8Array = new Uint8Array(0)): BigUint64Array {
   return new BigUint64Array(new Uint8Array(bytes).buffer)
-}
-
-function allFinite(values: Float32Array): boolean {
-  let sum = 0
-  for (let index = 0; index < values.length; index++) sum += values[index]! * 0
-  return sum === 0
-}
-
-function adagrad(values: Float32Array, gradient: Float32Array, accumulator: Float32Array, learningRate: number): void {
-  for (let index = 0; index < values.length; index++) {
-    const g = gradient[index]!
-    if (g === 0) continue
-    const sum = accumulator[index]! + g * g
-    accumulator[index] = sum
-    values[index] = values[index]! - (learningRate * g) / (Math.sqrt(sum) + denseEpsilon)
-  }
 }

@@ -2,12 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { Delta, Gradient } from '../../schemas/generated.ts'
-import { decodeFloats } from '../../schemas/layouts/floats.ts'
-import { decodeGradientRows } from '../../schemas/layouts/gradient-rows.ts'
+import type { Delta } from '../../schemas/generated.ts'
 import type { Recorded } from '../../streams/processor/processor.ts'
-import { tablesOf } from '../model/initial-parameters.ts'
-import type { DenseParameter } from '../model/model.ts'
 import { replica } from '../model/replica.ts'
 import { decodeSections, sectionOf } from '../model/sections.ts'
 import { CollectedOutput, tick } from '../planted-world.ts'
@@ -16,7 +12,6 @@ import { wasmTable } from '../table/wasm-table.ts'
 import {
   anyBatch,
   anySteps,
-  type BatchStep,
   expiringSpec,
   GradientChains,
   gradientRecords,
@@ -26,6 +21,7 @@ import {
   sumSpec,
   tightSpec,
 } from './gradient-stream.ts'
+import { PlainFold } from './plain-fold.ts'
 import { type ShardProcessor, type ShardProcessorOptions, shardProcessor } from './shard-processor.ts'
 
 const newShard = (options: Partial<ShardProcessorOptions> = {}): ShardProcessor =>
@@ -54,44 +50,6 @@ function assertSameBytes(actual: Uint8Array, expected: Uint8Array): void {
 function assertSameRows(left: ShardProcessor, right: ShardProcessor): void {
   for (const [name, table] of left.tables) assert.deepEqual(right.tables.get(name)!.dump(), table.dump(), name)
   assert.deepEqual([...right.dense], [...left.dense])
-}
-
-/** Marks, tables and tensors as the design says it, without a thought for speed. */
-class PlainFold {
-  readonly marks = new Map<number, number>()
-  readonly newest = new Map<number, number>()
-  readonly heard = new Map<number, number>()
-  readonly tables = tablesOf(expiringSpec, mapTable)
-  readonly dense: DenseParameter = streamDense().get('w')!
-  readonly #squares = this.dense.values.map(() => 0.01)
-  #nowMs = 0
-
-  fold({ record }: Recorded): void {
-    if (record.type === 'Tick') this.#tick(record.eventTimeMs)
-    if (record.type !== 'Gradient') return
-    const { examplePartition: partition, previousToOffset, toOffset, eventTimeMs } = record
-    if (previousToOffset !== (this.marks.get(partition) ?? 0)) return
-    this.marks.set(partition, toOffset)
-    this.newest.set(partition, Math.max(this.newest.get(partition) ?? 0, eventTimeMs))
-    this.heard.set(partition, this.#nowMs)
-    for (const { table, ids, values, eventTimesMs } of decodeGradientRows(record.rows)) {
-      this.tables.get(table)!.push(ids, ids.length, values, eventTimesMs)
-    }
-    for (const { values } of record.dense) {
-      for (const [index, g] of decodeFloats(values).entries()) {
-        this.#squares[index]! += g * g
-        this.dense.values[index]! -= (0.01 * g) / (Math.sqrt(this.#squares[index]!) + 1e-10)
-      }
-    }
-  }
-
-  #tick(eventTimeMs: number): void {
-    this.#nowMs = Math.max(this.#nowMs, eventTimeMs)
-    const alive = [...this.newest].filter(([partition]) => this.#nowMs - this.heard.get(partition)! <= 600_000)
-    if (alive.length === 0) return
-    const watermarkMs = Math.min(...alive.map(([, newest]) => newest))
-    for (const table of this.tables.values()) table.expire(watermarkMs)
-  }
 }
 
 describe('parameter shard processor', () => {
@@ -166,25 +124,6 @@ describe('parameter shard processor', () => {
       }),
       { numRuns: 40 },
     )
-  })
-
-  test('a range behind a missing one is refused whole, with an alarm, until the missing one comes', () => {
-    const chains = new GradientChains()
-    const batch = (id: bigint): BatchStep => ({
-      partition: 2,
-      examples: 10,
-      eventTimeMs: 5,
-      rows: [{ table: 'item', id, value: 1 }],
-    })
-    const [first, missing, third] = [chains.next(batch(1n)), chains.next(batch(2n)), chains.next(batch(3n))]
-    const shard = newShard()
-    const output = fold(shard, inLog([first, third]))
-    assert.equal(output.reasons.length, 1)
-    assert.match(output.reasons[0]!, /examples\/2 \[20, 30\) after 20 .* ends at 10/)
-    assert.equal(shard.counts.gaps, 1)
-    assert.deepEqual([shard.markOf(2), shard.tables.get('item')!.rows], [10, 1])
-    assert.deepEqual(fold(shard, inLog([missing, third], 2)).reasons, [])
-    assert.deepEqual([shard.markOf(2), shard.tables.get('item')!.rows], [30, 3])
   })
 
   test('partitions that arrive in another order count each range once', () => {
@@ -273,52 +212,5 @@ describe('parameter shard processor', () => {
       { receivedTimeMs: 10, examples: 8 },
       { receivedTimeMs: 500, examples: 4 },
     ])
-  })
-
-  test('a gradient that does not fit leaves nothing behind but its range', () => {
-    const fit = new GradientChains().next({
-      partition: 0,
-      examples: 3,
-      eventTimeMs: 1,
-      rows: [{ table: 'item', id: 7n, value: 1 }],
-      dense: 1,
-    })
-    const foreign = { ...fit, rows: new Uint8Array(fit.rows) }
-    foreign.rows.set(new TextEncoder().encode('itex'), 24)
-    const misfits: Gradient[] = [
-      foreign,
-      { ...fit, rows: fit.rows.subarray(0, 30) },
-      { ...fit, dense: [{ name: 'v', shape: [2], values: new Uint8Array(8) }] },
-      { ...fit, dense: [{ name: 'w', shape: [3], values: new Uint8Array(12) }] },
-    ]
-    for (const misfit of misfits) {
-      const shard = newShard()
-      assert.equal(fold(shard, inLog([misfit])).reasons.length, 1)
-      assert.deepEqual([shard.markOf(0), shard.tables.get('item')!.rows, shard.denseVersion], [3, 0, 0])
-      assert.equal(shard.counts.misfits, 1)
-    }
-    const shard = newShard({ bucket: 1, buckets: 3 })
-    assert.equal(fold(shard, inLog([fit])).reasons.length, 1)
-    assert.equal(shard.markOf(0), 0)
-    const rowsIn = (bucket: number) =>
-      fold(newShard({ bucket, buckets: 3 }), inLog([{ ...fit, bucket, dense: [] }])).reasons
-    assert.deepEqual(rowsIn(0), [])
-    assert.match(rowsIn(1)[0]!, /belongs to bucket 0/)
-    assert.match(rowsIn(2)[0]!, /holds no rows/)
-    assert.equal(
-      fold(newShard({ bucket: 2, buckets: 3 }), inLog([{ ...fit, bucket: 2, rows: new Uint8Array(8) }])).reasons.length,
-      0,
-    )
-  })
-
-  test('the state of another bucket or spec is refused', () => {
-    const dump = newShard({ bucket: 1, buckets: 3 }).dump()
-    assert.throws(() => newShard({ bucket: 0, buckets: 3 }).load(dump), RangeError)
-    assert.throws(() => newShard({ spec: sumSpec }).load(newShard().dump()), RangeError)
-  })
-
-  test('any other record is refused', () => {
-    const claim = { type: 'BucketClaimed', model: 'm', bucket: 0, owner: 'o', eventTimeMs: 1 } as const
-    assert.match(fold(newShard(), inLog([claim])).reasons[0]!, /no gradient/)
   })
 })
