@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), 'freshet-runner-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 
 /** In a process of its own: a test runner started by a test would run nothing. */
-function countsOf(files: Record<string, string>, fileTimeoutMs = 20_000): TestCounts {
+function countsOf(files: Record<string, string>, testMsMax = 20_000): TestCounts {
   const paths = Object.entries(files).map(([name, text]) => {
     writeFileSync(join(folder, name), `import { describe, test } from 'node:test'\n${text}`)
     return join(folder, name)
@@ -21,7 +21,7 @@ function countsOf(files: Record<string, string>, fileTimeoutMs = 20_000): TestCo
   const runner = pathToFileURL(join(projectRoot, 'infra/build/run-tests.ts')).href
   const program = `
     const { runTests } = await import(${JSON.stringify(runner)})
-    const counts = await runTests(${JSON.stringify(paths)}, { concurrency: 2, fileTimeoutMs: ${fileTimeoutMs} })
+    const counts = await runTests(${JSON.stringify(paths)}, { concurrency: 2, testMsMax: ${testMsMax} })
     process.stdout.write('\\n' + JSON.stringify(counts))`
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env
   const options = { env: environment, encoding: 'utf8', timeout: 60_000 } as const

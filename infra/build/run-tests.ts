@@ -15,7 +15,8 @@ export interface TestCounts {
 export interface TestOptions {
   /** How many files run at once. */
   readonly concurrency: number
-  readonly fileTimeoutMs: number
+  /** What one test may take, and what a file may do without one beginning or ending. */
+  readonly testMsMax: number
 }
 
 export const unitTestFiles = (): string[] =>
@@ -26,18 +27,18 @@ function isEngineTest(path: string): boolean {
   return path.endsWith('.int.test.ts')
 }
 
-/** A file that cannot be loaded, or that outlives its time, counts as a failed test. */
+/** A file that cannot be loaded, that stands still, or that leaves something open, counts as a failed test. */
 export async function runTests(files: readonly string[], options: TestOptions): Promise<TestCounts> {
   let passed = 0
   let failed = 0
   const skipped: string[] = []
   const startedMs = performance.now()
   if (files.length > 0) {
-    const deadline = new URL(`./test-deadline.ts?timeMsMax=${options.fileTimeoutMs}`, import.meta.url)
+    const deadline = new URL(`./test-deadline.ts?testMsMax=${options.testMsMax}`, import.meta.url)
     const events = run({
       files: files.map((path) => resolve(projectRoot, path)),
       concurrency: options.concurrency,
-      timeout: options.fileTimeoutMs,
+      timeout: options.testMsMax,
       // Not --test-force-exit: it ends a file when the tests known so far have ended, with results still on their way and
       // tests behind an await not declared yet.
       execArgv: ['--import', deadline.href],

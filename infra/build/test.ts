@@ -5,8 +5,8 @@ import { addCounts, engineTestFiles, isGood, runTests, type TestCounts, unitTest
 const inCi = process.env.CI === 'true'
 
 const failedChecks = await runChecks()
-const unit = await runTests(unitTestFiles(), { concurrency: 2, fileTimeoutMs: 300_000 })
-const engine = await runTests(engineTestFiles(), { concurrency: 1, fileTimeoutMs: 600_000 })
+const unit = await runTests(unitTestFiles(), { concurrency: 2, testMsMax: 300_000 })
+const engine = await runTests(engineTestFiles(), { concurrency: 1, testMsMax: 600_000 })
 const checks: TestCounts = {
   passed: checkCount - failedChecks.length,
   failed: failedChecks.length,
