@@ -14,9 +14,8 @@ import {
   type TopicPartition,
 } from '../../streams/log/log.ts'
 import type { StepOutput } from '../../streams/processor/processor.ts'
-import { FreshetError } from '../../streams/runtime/errors.ts'
 import { ModelSnapshots } from '../model/model-snapshots.ts'
-import { decodeSections, encodeSections, sectionOf } from '../model/sections.ts'
+import { loadEncoderCheckpoint, putEncoderCheckpoint } from './encoder-checkpoint.ts'
 import type { EncoderRunnerOptions } from './encoder-runner.ts'
 
 export interface EncoderSessionOptions extends EncoderRunnerOptions {
@@ -231,29 +230,14 @@ export class EncoderSession {
     this.checkpointedMs = runtime.clock.monotonicMs()
     const vectors = { topic: vectorsOf(model), partition: partitionOf(0) }
     this.nextByPlace.set(nameOf(vectors), (await log.bounds(vectors)).latest)
-    const facts = { next: Object.fromEntries([...this.nextByPlace].sort(([left], [right]) => (left < right ? -1 : 1))) }
-    await blobs.put(this.blob, encodeSections(facts, new Map([['encoder', encoder.dump()]])))
+    await putEncoderCheckpoint(blobs, model, encoder, this.nextByPlace)
   }
 
   private async restore(): Promise<void> {
-    const { blobs, encoder } = this.options
-    if ((await blobs.list(this.blob)).includes(this.blob)) {
-      try {
-        const sections = decodeSections(await blobs.get(this.blob))
-        encoder.load(sectionOf(sections, 'encoder'))
-        const next = sections.facts.next as Readonly<Record<string, number>>
-        for (const [place, offset] of Object.entries(next)) this.nextByPlace.set(place, offsetOf(offset))
-      } catch (cause) {
-        if (!(cause instanceof RangeError)) throw cause
-        const remedy = 'restore it, or delete it to encode the catalog anew'
-        throw new FreshetError('checkpoint-corrupt', `${this.blob} cannot be read: ${remedy}`, { cause })
-      }
-    }
+    const { blobs, encoder, model } = this.options
+    const nextByPlace = await loadEncoderCheckpoint(blobs, model, encoder)
+    for (const [place, next] of nextByPlace) this.nextByPlace.set(place, next)
     this.restored = true
-  }
-
-  private get blob(): string {
-    return `checkpoints/item-encoder.${this.options.model}/state`
   }
 }
 

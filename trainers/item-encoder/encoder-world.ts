@@ -7,10 +7,9 @@ import * as topics from '../../schemas/topics.ts'
 import { videoFacts } from '../../streams/features/video-facts.ts'
 import { embeddedLog } from '../../streams/log/embedded-log.ts'
 import { type Log, offsetOf, partitionOf, type Reader } from '../../streams/log/log.ts'
-import { putCheckpoint } from '../../streams/processor/checkpoint.ts'
+import { putCheckpoint } from '../../streams/processor/checkpoint-keeping.ts'
 import { simulatedDisk } from '../../streams/runtime/simulated-disk.ts'
 import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
-import type { BlobStore } from '../../streams/stores/blob-store.ts'
 import { memoryBlobStore } from '../../streams/stores/memory-blob-store.ts'
 import { bucketDeltas, bucketSnapshot, idsByTable } from '../model/bucketed-world.ts'
 import { bucketing } from '../model/buckets.ts'
@@ -23,6 +22,7 @@ import { CollectedOutput, plantedRecords } from '../planted-world.ts'
 import { wasmTable } from '../table/wasm-table.ts'
 import { type EncoderRunner, encoderRunner } from './encoder-runner.ts'
 import { itemEncoder } from './item-encoder.ts'
+import { mortalBlobs, mortalLog } from './mortal-process.ts'
 import { neutralQuery } from './neutral-query.ts'
 
 export const buckets = 4
@@ -220,43 +220,6 @@ export async function withEncoderWorld(
     await run(world)
   } finally {
     await world.close()
-  }
-}
-
-interface Life {
-  isOver: boolean
-  leave(): Promise<void>
-}
-
-const over = () => Promise.reject(new Error('this process was killed'))
-
-function mortalLog(log: Log, life: Life): Log {
-  return {
-    ...log,
-    topics: () => log.topics(),
-    bounds: (position) => log.bounds(position),
-    openReader: (position) => log.openReader(position),
-    append: (topic, records) => (life.isOver ? over() : log.append(topic, records)),
-    async joinGroup(options) {
-      const member = await log.joinGroup({
-        ...options,
-        onRevoked: async (partitions) => {
-          if (!life.isOver) await options.onRevoked(partitions)
-        },
-      })
-      life.leave = () => member.leave()
-      return member
-    },
-  }
-}
-
-function mortalBlobs(blobs: BlobStore, life: Life): BlobStore {
-  return {
-    ...blobs,
-    get: (name) => blobs.get(name),
-    list: (prefix) => blobs.list(prefix),
-    delete: (name) => blobs.delete(name),
-    put: (name, bytes) => (life.isOver ? over() : blobs.put(name, bytes)),
   }
 }
 

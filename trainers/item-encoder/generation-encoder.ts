@@ -1,67 +1,41 @@
-// The item encoder's state: rows, catalog, the generation in use and the one under way, and which videos wait for which.
+// The item encoder's state: rows, catalog, generations, and which videos wait to be encoded.
 import type { AnyRecord, Delta, VideosRecord } from '../../schemas/generated.ts'
 import { decodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
-import { decodeFloats, encodeFloats } from '../../schemas/layouts/floats.ts'
-import { vectorsOf } from '../../schemas/topics.ts'
-import type { FeatureSet } from '../../streams/features/feature-set.ts'
-import { partitionOf } from '../../streams/log/log.ts'
 import type { Recorded, StepOutput } from '../../streams/processor/processor.ts'
 import { assert } from '../../streams/runtime/errors.ts'
-import { initialDense } from '../model/initial-parameters.ts'
-import type { DenseParameter } from '../model/model.ts'
-import { modelLayout } from '../model/model-layout.ts'
 import type { ModelSpec } from '../model/model-spec.ts'
 import { type DumpableReplica, replica } from '../model/replica.ts'
 import { decodeSections, encodeSections, sectionOf } from '../model/sections.ts'
-import { type DisposableTowerEncoder, frozenTensors, towerEncoder, towerTensors } from '../model/tower-encoder.ts'
 import { EncoderCatalog } from './encoder-catalog.ts'
+import { Generations, type GenerationsFacts } from './generations.ts'
 import type { ItemEncoder, ItemEncoderOptions } from './item-encoder.ts'
-import { neutralQuery } from './neutral-query.ts'
-
-/** Key of GenerationReady in the compacted topic: no video's id. */
-export const generationKey = '\u0000generation'
 
 /** How far deltas usually are apart. */
 const deltaIntervalMs = 250
 /** Buckets have no common order: rows that come this far (log time) behind other buckets' may be missing from vectors. */
 const lateMs = 250
 const sliceVideosMin = 64
-const encodedTogetherMax = 512
-
-interface Generation {
-  readonly number: number
-  /** Tensors of both towers. */
-  readonly frozen: ReadonlyMap<string, DenseParameter>
-  readonly encoder: DisposableTowerEncoder
-}
+const sliceVideosMax = 512
 
 interface EncoderFacts {
-  readonly current: number
+  readonly generations: GenerationsFacts
   readonly startedTimeMs: number | null
-  readonly newestNumber: number
-  /** Videos to be encoded anew. */
+  /** Videos that the generation under way lacks, and those to be encoded anew. */
+  readonly waiting: readonly string[]
   readonly stale: readonly string[]
   readonly isLate: boolean
   readonly newestTimeMs: number
   readonly eventTimeMs: number
-  /** Number of the generation under way and the videos it still lacks. */
-  readonly next: number | null
-  readonly waiting: readonly string[]
-  readonly tensors: readonly (readonly [string, readonly number[]])[]
 }
 
 export class GenerationEncoder implements ItemEncoder {
   readonly name = 'item-encoder'
   readonly #spec: ModelSpec
-  readonly #featureSet: FeatureSet
   readonly #generationMs: number
   readonly #sliceVideos: number | null
-  readonly #topic: string
-  readonly #initial: ReadonlyMap<string, DenseParameter>
   readonly #replica: DumpableReplica
   readonly #catalog = new EncoderCatalog()
-  #current: Generation | null = null
-  #next: Generation | null = null
+  readonly #generations: Generations
   /** Videos that the generation under way still lacks. */
   #waiting = new Set<string>()
   /** Videos whose rows came with a snapshot or late: encoded anew, slice by slice, under the generations there are. */
@@ -71,23 +45,19 @@ export class GenerationEncoder implements ItemEncoder {
   /** Newest log time of a delta. */
   #newestTimeMs = Number.MIN_SAFE_INTEGER
   #eventTimeMs = 0
-  /** Number of the newest generation frozen. */
-  #newestNumber = 0
   #publishedThrough = 0
   #startedTimeMs: number | null = null
 
   constructor({ spec, featureSet, tableFactory, buckets, generationMs, sliceVideos }: ItemEncoderOptions) {
     this.#spec = spec
-    this.#featureSet = featureSet
     this.#generationMs = generationMs ?? 60_000
     this.#sliceVideos = sliceVideos ?? null
-    this.#topic = vectorsOf(spec.model)
-    this.#initial = initialDense(spec, modelLayout(spec, featureSet))
     this.#replica = replica(spec, tableFactory, { buckets: buckets ?? 1, tableNames: [spec.towers!.table] })
+    this.#generations = new Generations(spec, featureSet, this.#replica)
   }
 
   get generation(): number {
-    return this.#current?.number ?? 0
+    return this.#generations.current?.number ?? 0
   }
 
   get videos(): number {
@@ -96,7 +66,10 @@ export class GenerationEncoder implements ItemEncoder {
 
   step(input: Recorded, output: StepOutput): void {
     const { record } = input
-    if (!this.#current) this.#finish(this.#freeze(), output, timeOf(record))
+    if (!this.#generations.current) {
+      this.#generations.begin()
+      this.#generations.finish(this.#catalog.size, output, timeOf(record))
+    }
     if (record.type === 'Delta') this.#applyDelta(record, input.timestampMs, output)
     else if (record.type === 'Tick') return
     else if (isVideosRecord(record)) this.#foldVideo(record, output)
@@ -113,7 +86,7 @@ export class GenerationEncoder implements ItemEncoder {
 
   idle(output: StepOutput): boolean {
     this.#carryOn(output, true)
-    return this.#next !== null || this.#stale.size > 0 || this.#isLate
+    return this.#generations.next !== null || this.#stale.size > 0 || this.#isLate
   }
 
   misses(delta: Delta): boolean {
@@ -130,10 +103,8 @@ export class GenerationEncoder implements ItemEncoder {
     }
     if (bucket !== bucketing.denseBucket) return
     // What is under way has the tensors of before: the next one takes its place.
-    this.#next?.encoder.dispose()
-    this.#next = null
+    this.#generations.abandon(this.#publishedThrough)
     this.#waiting.clear()
-    this.#newestNumber = Math.max(this.#newestNumber, this.#publishedThrough)
     this.#startedTimeMs = Number.MIN_SAFE_INTEGER
   }
 
@@ -142,24 +113,20 @@ export class GenerationEncoder implements ItemEncoder {
   }
 
   dump(): Uint8Array {
-    const frozen = [...(this.#current?.frozen ?? []), ...(this.#next?.frozen ?? [])].map(([, tensor]) => tensor)
     const facts: EncoderFacts = {
-      current: this.generation,
+      generations: this.#generations.facts(),
       startedTimeMs: this.#startedTimeMs,
-      newestNumber: this.#newestNumber,
+      waiting: [...this.#waiting],
       stale: [...this.#stale],
       isLate: this.#isLate,
       newestTimeMs: this.#newestTimeMs,
       eventTimeMs: this.#eventTimeMs,
-      next: this.#next?.number ?? null,
-      waiting: [...this.#waiting],
-      tensors: frozen.map(({ name, shape }) => [name, shape]),
     }
     const sections = new Map<string, Uint8Array>([
       ['replica', this.#replica.dump()],
       ['catalog', this.#catalog.dump()],
     ])
-    for (const [index, { values }] of frozen.entries()) sections.set(`tensor/${index}`, encodeFloats(values))
+    for (const [index, values] of this.#generations.values().entries()) sections.set(`tensor/${index}`, values)
     return encodeSections({ ...facts }, sections)
   }
 
@@ -168,19 +135,11 @@ export class GenerationEncoder implements ItemEncoder {
     const facts = sections.facts as unknown as EncoderFacts
     this.#replica.restore(sectionOf(sections, 'replica'))
     this.#catalog.load(sectionOf(sections, 'catalog'))
-    const tensors = facts.tensors.map(([name, shape], index): DenseParameter => {
-      return { name, shape, values: decodeFloats(sectionOf(sections, `tensor/${index}`)).slice() }
-    })
-    const perGeneration = facts.next === null ? tensors.length : tensors.length / 2
-    const generation = (number: number, own: readonly DenseParameter[]) =>
-      this.#generationOf(number, new Map(own.map((tensor) => [tensor.name, tensor])))
-    this.#current?.encoder.dispose()
-    this.#next?.encoder.dispose()
-    this.#current = facts.current === 0 ? null : generation(facts.current, tensors.slice(0, perGeneration))
-    this.#next = facts.next === null ? null : generation(facts.next, tensors.slice(perGeneration))
+    const { generations } = facts
+    const values = generations.tensors.map((_, index) => sectionOf(sections, `tensor/${index}`))
+    this.#generations.restore(generations, values)
     this.#waiting = new Set(facts.waiting)
     this.#startedTimeMs = facts.startedTimeMs
-    this.#newestNumber = facts.newestNumber
     this.#stale = new Set(facts.stale)
     this.#isLate = facts.isLate
     this.#newestTimeMs = facts.newestTimeMs
@@ -214,8 +173,8 @@ export class GenerationEncoder implements ItemEncoder {
     this.#startedTimeMs ??= timestampMs
     if (timestampMs < this.#startedTimeMs + this.#generationMs) return
     this.#startedTimeMs = timestampMs
-    if (this.#next) this.#complete(this.#next, [...this.#waiting], output, delta.eventTimeMs)
-    this.#next = this.#freeze()
+    if (this.#generations.next) this.#continue([...this.#waiting], output, delta.eventTimeMs)
+    this.#generations.begin()
     this.#waiting = new Set(this.#catalog.videoIds)
   }
 
@@ -225,111 +184,46 @@ export class GenerationEncoder implements ItemEncoder {
     if (change !== 'remove') return
     this.#waiting.delete(record.videoId)
     this.#stale.delete(record.videoId)
-    for (const generation of this.#generations()) {
-      this.#emit(output, generation, record.videoId, new Float32Array(0), record.eventTimeMs)
-    }
+    this.#generations.remove(record.videoId, output, record.eventTimeMs)
   }
 
-  /** Under the generation in use, and under the one under way as well: neither falls behind the other. */
   #encode(videoIds: readonly string[], output: StepOutput, eventTimeMs: number): void {
-    for (const generation of this.#generations()) {
-      for (let from = 0; from < videoIds.length; from += encodedTogetherMax) {
-        this.#encodeUnder(generation, videoIds.slice(from, from + encodedTogetherMax), output, eventTimeMs)
-      }
-    }
+    this.#generations.encode(this.#factsOf(videoIds), output, eventTimeMs)
     for (const videoId of videoIds) {
       this.#waiting.delete(videoId)
       this.#stale.delete(videoId)
     }
   }
 
-  #encodeUnder(generation: Generation, videoIds: readonly string[], output: StepOutput, eventTimeMs: number): void {
-    const rows = videoIds.map((videoId) => this.#featureSet.readEntry(neutralQuery, this.#catalog.facts(videoId)!))
-    const vectors = generation.encoder.encodeEntries(rows)
-    const { dimension } = generation.encoder
-    for (const [index, videoId] of videoIds.entries()) {
-      const vector = vectors.slice(index * dimension, (index + 1) * dimension)
-      this.#emit(output, generation, videoId, vector, eventTimeMs)
-    }
+  #factsOf(videoIds: readonly string[]) {
+    return videoIds.map((videoId) => this.#catalog.facts(videoId)!)
   }
 
   /** One slice of what is stale and one of the generation under way, and its end where nothing is missing any more. */
   #carryOn(output: StepOutput, isSettled: boolean): void {
     if (this.#stale.size > 0) this.#encode(this.#sliceOf(this.#stale), output, this.#eventTimeMs)
-    if (this.#next && isSettled) this.#complete(this.#next, this.#sliceOf(this.#waiting), output, this.#eventTimeMs)
-    if (!this.#isLate || this.#stale.size > 0 || this.#next) return
+    if (this.#generations.next && isSettled) this.#continue(this.#sliceOf(this.#waiting), output, this.#eventTimeMs)
+    if (!this.#isLate || this.#stale.size > 0 || this.#generations.next) return
     this.#isLate = false
     this.#stale = new Set(this.#catalog.videoIds)
   }
 
   /** Encodes those videos under the generation under way, which ends where they were the last. */
-  #complete(generation: Generation, videoIds: readonly string[], output: StepOutput, eventTimeMs: number): void {
-    for (let from = 0; from < videoIds.length; from += encodedTogetherMax) {
-      this.#encodeUnder(generation, videoIds.slice(from, from + encodedTogetherMax), output, eventTimeMs)
-    }
+  #continue(videoIds: readonly string[], output: StepOutput, eventTimeMs: number): void {
+    this.#generations.encodeUnder(this.#generations.next!, this.#factsOf(videoIds), output, eventTimeMs)
     for (const videoId of videoIds) this.#waiting.delete(videoId)
-    if (this.#waiting.size === 0) this.#finish(generation, output, eventTimeMs)
+    if (this.#waiting.size === 0) this.#generations.finish(this.#catalog.size, output, eventTimeMs)
   }
 
   #sliceOf(videoIds: ReadonlySet<string>): string[] {
     const sliceVideos = this.#sliceVideos ?? this.#evenSlice()
-    const slice: string[] = []
-    for (const videoId of videoIds) {
-      if (slice.length === sliceVideos) break
-      slice.push(videoId)
-    }
-    return slice
+    return [...videoIds.values().take(sliceVideos)]
   }
 
   #evenSlice(): number {
     const { buckets } = this.#replica.bucketing
     const deltas = Math.max(1, (buckets * this.#generationMs) / 2 / deltaIntervalMs)
-    return Math.min(encodedTogetherMax, Math.max(sliceVideosMin, Math.ceil(this.#catalog.size / deltas)))
-  }
-
-  #finish(generation: Generation, output: StepOutput, eventTimeMs: number): void {
-    this.#current?.encoder.dispose()
-    this.#current = generation
-    this.#next = null
-    const dense = towerTensors('query', generation.frozen, this.#initial)
-    const { number } = generation
-    this.#send(output, generationKey, {
-      type: 'GenerationReady',
-      generation: number,
-      videos: this.#catalog.size,
-      eventTimeMs,
-      dense,
-    })
-  }
-
-  #freeze(): Generation {
-    const number = ++this.#newestNumber
-    const { dense } = this.#replica
-    const tensors = [...towerTensors('query', dense, this.#initial), ...towerTensors('entry', dense, this.#initial)]
-    return this.#generationOf(number, frozenTensors(tensors))
-  }
-
-  #generationOf(number: number, frozen: ReadonlyMap<string, DenseParameter>): Generation {
-    const [spec, featureSet, parameters] = [this.#spec, this.#featureSet, this.#replica]
-    return { number, frozen, encoder: towerEncoder({ spec, featureSet, parameters, frozen }) }
-  }
-
-  #generations(): Generation[] {
-    return [this.#current, this.#next].filter((generation) => generation !== null)
-  }
-
-  #emit(output: StepOutput, { number }: Generation, videoId: string, vector: Float32Array, eventTimeMs: number): void {
-    this.#send(output, videoId, {
-      type: 'ItemVector',
-      videoId,
-      generation: number,
-      vector: encodeFloats(vector),
-      eventTimeMs,
-    })
-  }
-
-  #send(output: StepOutput, key: string, record: AnyRecord): void {
-    output.emit(this.#topic, key, record, partitionOf(0))
+    return Math.min(sliceVideosMax, Math.max(sliceVideosMin, Math.ceil(this.#catalog.size / deltas)))
   }
 }
 
