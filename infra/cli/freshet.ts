@@ -33,7 +33,7 @@ function runs(load: () => Promise<{ run: Run }>): (...args: unknown[]) => Promis
 }
 
 command('start', 'run the engine until it is told to stop')
-  .option('--roles <names>', 'all, or of: gateway, learning, projections', 'all')
+  .option('--roles <names>', 'all, or some; infra/processes/README.md lists them', 'all')
   .action(runs(() => import('./commands/start.ts')))
 
 command('demo', 'the whole loop on a real sample with a simulated population')
@@ -77,6 +77,21 @@ command('lag', 'how far behind each processor is')
 command('freshness', 'from an accepted event to a row that serves').action(
   runs(() => import('./commands/freshness.ts')),
 )
+
+command('snapshot', 'what owners of parameters stored: list, or verify, which folds the log anew and compares bytes')
+  .argument('<action>', 'list or verify')
+  .option('--model <name>', 'of one model only')
+  .option('--bucket <n>', 'of one bucket only')
+  .action(runs(() => import('./commands/snapshot.ts')))
+
+command('model', 'how the parameters stand, or the model as it was at an earlier position')
+  .argument('<action>', 'status or rollback')
+  .option('--model <name>', 'status: of all by default; rollback: of the one that ranks')
+  .option(
+    '--to <position>',
+    'rollback: from here on nothing counts; latest undoes nothing and publishes what is held back',
+  )
+  .action(runs(() => import('./commands/model.ts')))
 
 command('feed', 'what a user would get now, and why')
   .argument('<user>')

@@ -10,6 +10,7 @@ import type { ParameterShard } from '../../trainers/parameter-server/parameter-s
 import type { Hold } from '../../trainers/parameter-server/publication-guard.ts'
 import type { ShardCounts, ShardProcessor } from '../../trainers/parameter-server/shard-processor.ts'
 import type { Table } from '../../trainers/table/table.ts'
+import type { BucketStatus } from './owner-status.ts'
 import { readGauge } from './role-metrics.ts'
 
 /** Any fold that owns parameters, in either way of learning. */
@@ -23,18 +24,6 @@ export interface OwnedFold extends Processor {
   readonly shard?: ParameterShard
   readonly version?: number
   readonly tables?: ReadonlyMap<string, Table>
-}
-
-/** What commands ask of an owner. */
-export interface BucketStatus {
-  readonly model: string
-  readonly bucket: number
-  readonly version: number
-  readonly lineage: number
-  readonly held: Hold | null
-  readonly rows: number
-  /** Next input offset. */
-  readonly next: number
 }
 
 export interface OwnedBucketState extends BucketStatus {
@@ -102,6 +91,7 @@ function registerOnce(registry: Registry): Owned[] {
     )
   each('shard_version', 'Version of the newest delta', (state) => state.version)
   each('shard_lineage', 'Rollbacks behind the state', (state) => state.lineage)
+  each('shard_next_offset', 'Next input offset', (state) => state.next)
   readGauge(registry, 'shard_rows', 'Rows of each table', ['model', 'bucket', 'table'], () =>
     all().flatMap((state) =>
       [...state.tables].map(([table, { rows }]) => ({ labels: { ...labelsOf(state), table }, value: rows })),

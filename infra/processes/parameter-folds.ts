@@ -26,6 +26,8 @@ export interface ParameterFold {
   readonly bucket: number
   readonly input: TopicPartition
   readonly owner: CheckpointOwner
+  /** Several producers write to the input. */
+  readonly sharedInput: boolean
   /** A fresh processor, as it was before the first input. */
   make(life?: FoldLife): Processor
 }
@@ -62,13 +64,20 @@ function foldOf(config: Config, setup: ModelSetup, model: string, bucket: Partit
   const group = ownerGroup(config, model)
   if (config.learning.mode === 'distributed') {
     const owner = { ...input, group, processor: 'parameter-shard' }
-    return { model, bucket, input, owner, make: (life) => ownedBucket(config, setup, model, bucket, life) }
+    return {
+      model,
+      bucket,
+      input,
+      owner,
+      sharedInput: true,
+      make: (life) => ownedBucket(config, setup, model, bucket, life),
+    }
   }
   const isCounts = model === countsModel
   const owner = { ...input, group, processor: isCounts ? 'counter' : 'trainer' }
   const make = (life?: FoldLife) =>
     isCounts ? lockstepCounter(config, setup, life) : lockstepTrainer(config, setup, life)
-  return { model, bucket, input, owner, make }
+  return { model, bucket, input, owner, sharedInput: false, make }
 }
 
 /** The fold of one bucket of gradients. */

@@ -1,27 +1,55 @@
-// freshet freshness: how long it takes from an accepted event to a row that serves, as the running engine measured it.
+// freshet freshness: how long it takes from an accepted event to a row that serves, as the serving shards measured it: those
+// of the process of this data folder, those that its gateway asks, or else the configured peers.
+import { grpcRpcClient } from '../../../streams/rpc/grpc-rpc.ts'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
+import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
+import type { Config } from '../../config/config.ts'
+import { histogramOf, joinMetrics, quantileOf, samplesOf, withLabel } from '../../processes/metrics-text.ts'
+import { readRunning } from '../../processes/running-file.ts'
+import { freshnessMetric } from '../../processes/serving-metrics.ts'
+import { servingMetricsMethod } from '../../processes/serving-server.ts'
+import { commandConfig } from '../command-config.ts'
 import { output } from '../output.ts'
-import { runningGateway } from '../running-gateway.ts'
+
+const askMsMax = 5_000
 
 export async function run(_: string[], options: Record<string, unknown>): Promise<void> {
   const out = output(options.json === true)
-  const text = await (await fetch(`${runningGateway(options)}/metrics`)).text()
-  const p50 = 1_000 * worst(text, 'freshet_serving_freshness_p50_seconds')
-  const p99 = 1_000 * worst(text, 'freshet_serving_freshness_p99_seconds')
-  const examples = worst(text, 'freshet_serving_freshness_examples')
+  const text = await metricsText(commandConfig(options))
+  const counts = samplesOf(text, `${freshnessMetric}_count`)
+  if (counts.length === 0) {
+    throw new FreshetError(
+      'shard-unavailable',
+      'no serving shard answers here; name the data folder of a gateway or of a serving process, or set serving.peers',
+    )
+  }
+  // One row reaches every shard that holds it, so their examples are the same ones, seen several times.
+  const bins = histogramOf(text, freshnessMetric)
+  const quantileMs = (share: number) => Math.round((quantileOf(bins, share) ?? 0) * 1_000)
+  const examples = counts.reduce((sum, { value }) => sum + value, 0)
+  const freshnessMs = { p50: quantileMs(0.5), p99: quantileMs(0.99) }
+  const shards = counts.map(({ labels, value }) => ({ ...Object.fromEntries(labels), examples: value }))
   const words =
     examples === 0
       ? 'no example has been learned since the start'
-      : `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms over ${examples.toLocaleString('en')} examples`
-  out.result({ freshnessMs: { p50, p99 }, examples }, words)
+      : `p50 ${freshnessMs.p50} ms, p99 ${freshnessMs.p99} ms over ${examples.toLocaleString('en')} examples in ${counts.length} shards`
+  out.result({ freshnessMs, examples, shards }, words)
 }
 
-/** The largest value of a metric over all shards. */
-function worst(text: string, name: string): number {
-  const values = text
-    .split('\n')
-    .filter((line) => line.startsWith(`${name}{`))
-    .map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)))
-  if (values.length === 0) throw new FreshetError('shard-unavailable', 'this process has no serving shard; ask another')
-  return Math.max(...values)
+async function metricsText({ dataDir, serving }: Config): Promise<string> {
+  const running = readRunning(dataDir)
+  if (running) return (await fetch(running.metrics)).text()
+  const texts = serving.peers.map(async (address) => {
+    const client = grpcRpcClient({ address, runtime: systemRuntime })
+    try {
+      const bytes = await client.call(servingMetricsMethod, new Uint8Array(0), { deadlineMs: askMsMax })
+      return withLabel(new TextDecoder().decode(bytes), 'peer', address)
+    } finally {
+      await client.close()
+    }
+  })
+  if (texts.length === 0) {
+    throw new FreshetError('shard-unavailable', `no engine runs in ${dataDir}; start one with freshet start`)
+  }
+  return joinMetrics(await Promise.all(texts))
 }

@@ -15,15 +15,13 @@ import { rollbacksOf } from '../../../trainers/parameter-server/rollbacks.ts'
 import type { ShardProcessor } from '../../../trainers/parameter-server/shard-processor.ts'
 import { advertised } from '../advertised.ts'
 import { modelRollbacks } from '../model-rollbacks.ts'
-import { type BucketStatus, markLags, ownedBuckets, ownerMetrics } from '../owner-metrics.ts'
+import { markLags, ownedBuckets, ownerMetrics } from '../owner-metrics.ts'
+import { type BucketStatus, shardStatusMethod } from '../owner-status.ts'
 import { checkpointsKept, ownedBucket, ownerGroup } from '../parameter-folds.ts'
 import { restartAfterRollback } from '../restart-after-rollback.ts'
 import { readGauge } from '../role-metrics.ts'
 import { groupSettings, type RolePlace, type RunningRole } from '../running-role.ts'
 import { announceFor } from '../snapshot-announcements.ts'
-
-/** Remote method that gives a BucketStatus of each bucket owned, as JSON. */
-export const shardStatusMethod = 'shard.status'
 
 export async function shardRole(place: RolePlace): Promise<RunningRole> {
   const { config, setup, log, runtime, registry, rpcPort } = place
