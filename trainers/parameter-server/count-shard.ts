@@ -10,7 +10,7 @@ import type { ModelSpec } from '../model/model-spec.ts'
 import { decodeSections, joined } from '../model/sections.ts'
 import type { DumpedState } from './dump-ledger.ts'
 import { OwnedBucket, type OwnedBucketOptions } from './owned-bucket.ts'
-import type { ParameterShard } from './parameter-shard.ts'
+import { ParameterShard } from './parameter-shard.ts'
 
 /** `spec` has the tables `totals` and `trends`. */
 export interface CountShardOptions extends Omit<OwnedBucketOptions, 'dense' | 'denseOptimizerOf' | 'guard'> {
@@ -43,7 +43,7 @@ class ExampleCounts implements CountShard {
   constructor(options: CountShardOptions) {
     this.#spec = options.spec
     this.#featureSet = options.featureSet
-    this.#owned = new OwnedBucket({ ...options, guard: null })
+    this.#owned = new OwnedBucket(new ParameterShard(options), { ...options, guard: null })
   }
 
   get shard(): ParameterShard {

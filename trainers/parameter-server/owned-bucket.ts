@@ -12,12 +12,12 @@ import {
 } from '../model/sections.ts'
 import { DeltaFeed, type DeltaFeedState } from './delta-feed.ts'
 import { type DumpedState, DumpLedger } from './dump-ledger.ts'
-import { ParameterShard, type ParameterShardOptions } from './parameter-shard.ts'
+import type { ParameterShard, ParameterShardOptions } from './parameter-shard.ts'
 import { type GuardOptions, type GuardState, type Hold, PublicationGuard } from './publication-guard.ts'
 import { type Rollback, type RollbackFacts, RollbackLine } from './rollbacks.ts'
 import { SourceMarks, type SourceMarksState } from './source-marks.ts'
 
-export interface OwnedBucketOptions extends ParameterShardOptions {
+export interface OwningOptions {
   /** Event time between deltas. */
   readonly syncIntervalMs?: number
   /** Of the input partition, in the order of `policies` (see rollbacksOf). */
@@ -25,6 +25,8 @@ export interface OwnedBucketOptions extends ParameterShardOptions {
   /** For models that predict; null: none. */
   readonly guard?: GuardOptions | null
 }
+
+export type OwnedBucketOptions = ParameterShardOptions & OwningOptions
 
 interface OwnedBucketFacts {
   readonly line: RollbackFacts
@@ -50,10 +52,10 @@ export class OwnedBucket {
   #wantsCheckpoint = false
   #rowsExpired = 0
 
-  constructor(options: OwnedBucketOptions) {
-    const { spec, syncIntervalMs = 250, rollbacks, guard = spec.ranker ? {} : null } = options
-    this.shard = new ParameterShard(options)
-    this.feed = new DeltaFeed(this.shard, syncIntervalMs)
+  constructor(shard: ParameterShard, options: OwningOptions) {
+    const { syncIntervalMs = 250, rollbacks, guard = shard.spec.ranker ? {} : null } = options
+    this.shard = shard
+    this.feed = new DeltaFeed(shard, syncIntervalMs)
     this.guard = guard && new PublicationGuard(guard)
     this.#line = new RollbackLine(rollbacks)
   }

@@ -12,6 +12,7 @@ import type { Table } from '../table/table.ts'
 import type { DumpedState } from './dump-ledger.ts'
 import { type FittingGradient, fittingGradient } from './gradient-fit.ts'
 import { OwnedBucket, type OwnedBucketOptions } from './owned-bucket.ts'
+import { ParameterShard } from './parameter-shard.ts'
 import type { Hold } from './publication-guard.ts'
 import { countPush, newShardCounts, type ShardCounts } from './shard-counts.ts'
 
@@ -70,7 +71,8 @@ class GradientFold implements ShardProcessor {
     this.bucket = bucket
     this.#layout = bucketingOf(spec, buckets)
     const isDense = bucket === this.#layout.denseBucket
-    this.#owned = new OwnedBucket({ ...options, dense: (isDense ? dense : undefined) ?? new Map() })
+    const shard = new ParameterShard({ ...options, dense: (isDense && dense) || new Map() })
+    this.#owned = new OwnedBucket(shard, options)
   }
 
   get tables(): ReadonlyMap<string, Table> {
