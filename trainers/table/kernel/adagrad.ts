@@ -8,13 +8,16 @@ export function adagrad(values: usize, gradient: usize, dimension: u32, rate: f3
   const end = values + bytes
   const rates = f32x4.splat(rate)
   const epsilons = f32x4.splat(epsilon)
-  const largest = f32x4.splat(f32.MAX_VALUE)
+  while (values + 64 <= end) {
+    step(values, values + bytes, gradient, rates, epsilons)
+    step(values + 16, values + bytes + 16, gradient + 16, rates, epsilons)
+    step(values + 32, values + bytes + 32, gradient + 32, rates, epsilons)
+    step(values + 48, values + bytes + 48, gradient + 48, rates, epsilons)
+    values += 64
+    gradient += 64
+  }
   while (values + 16 <= end) {
-    const g = v128.load(gradient)
-    const sum = f32x4.pmin(f32x4.add(v128.load(values + bytes), f32x4.mul(g, g)), largest)
-    v128.store(values + bytes, sum)
-    const move = f32x4.div(f32x4.mul(rates, g), f32x4.add(f32x4.sqrt(sum), epsilons))
-    v128.store(values, f32x4.sub(v128.load(values), move))
+    step(values, values + bytes, gradient, rates, epsilons)
     values += 16
     gradient += 16
   }
@@ -26,4 +29,14 @@ export function adagrad(values: usize, gradient: usize, dimension: u32, rate: f3
     values += 4
     gradient += 4
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function step(values: usize, sums: usize, gradient: usize, rates: v128, epsilons: v128): void {
+  const g = v128.load(gradient)
+  const sum = f32x4.pmin(f32x4.add(v128.load(sums), f32x4.mul(g, g)), f32x4.splat(f32.MAX_VALUE))
+  v128.store(sums, sum)
+  const move = f32x4.div(f32x4.mul(rates, g), f32x4.add(f32x4.sqrt(sum), epsilons))
+  v128.store(values, f32x4.sub(v128.load(values), move))
 }

@@ -46,8 +46,14 @@ function allBelow(at: usize, dimension: u32, limit: f32): bool {
   const limits = f32x4.splat(limit)
   let good = i32x4.splat(-1)
   const end = at + (usize(dimension) << 2)
+  while (at + 64 <= end) {
+    const first = v128.and(below(at, limits), below(at + 16, limits))
+    const second = v128.and(below(at + 32, limits), below(at + 48, limits))
+    good = v128.and(good, v128.and(first, second))
+    at += 64
+  }
   while (at + 16 <= end) {
-    good = v128.and(good, f32x4.le(f32x4.abs(v128.load(at)), limits))
+    good = v128.and(good, below(at, limits))
     at += 16
   }
   let rest = true
@@ -60,8 +66,22 @@ function allBelow(at: usize, dimension: u32, limit: f32): bool {
 
 // @ts-ignore: decorator
 @inline
+function below(at: usize, limits: v128): v128 {
+  return f32x4.le(f32x4.abs(v128.load(at)), limits)
+}
+
+// @ts-ignore: decorator
+@inline
 export function copyFloats(to: usize, from: usize, count: u32): void {
   const end = to + (usize(count) << 2)
+  while (to + 64 <= end) {
+    v128.store(to, v128.load(from))
+    v128.store(to, v128.load(from, 16), 16)
+    v128.store(to, v128.load(from, 32), 32)
+    v128.store(to, v128.load(from, 48), 48)
+    to += 64
+    from += 64
+  }
   while (to + 16 <= end) {
     v128.store(to, v128.load(from))
     to += 16

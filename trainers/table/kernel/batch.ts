@@ -1,6 +1,5 @@
-// The scratch area of one batch, and how its rows are found: index lines are touched for the whole batch, then, group by
-// group, the rows' own lines, so that as many cache misses as possible are under way at once and what they brought is still
-// in the first-level cache when it is used.
+// The scratch area of one batch, and how its rows are found: in short separate loops, because those that only touch lines
+// have the most cache misses under way at once.
 
 import { hashOf } from './id-hash'
 import { homeSlot, likelySlot, slotsPerSegment } from './index-segments'
@@ -10,7 +9,9 @@ import { entryOf } from './rows'
 /** Ids per call. 256 rows of 32 floats and their scratch stay within a second-level cache. */
 export const batchMax: u32 = 256
 /** Rows whose lines are touched before the first of them is used. */
-export const groupMax: u32 = 32
+export const groupMax: u32 = 256
+/** Touching goes by eight, so lists are filled up with address 0, which is readable and unimportant. */
+const unrolled: u32 = 8
 /** Ids that may leave the table in one report. */
 export const removedMax: u32 = 1024
 
@@ -21,9 +22,10 @@ export let occurrences: usize = 0
 export let flags: usize = 0
 export let floats: usize = 0
 export let removed: usize = 0
-/** Hashes u64[256], and (row u32, entry address u32)[256], both 0 where there seems to be no row. */
 let hashes: usize = 0
-let located: usize = 0
+/** Addresses u32[256]: of home slots, then of entries, 0 where there seems to be no row. Row numbers u32[256]. */
+let addresses: usize = 0
+let rowNumbers: usize = 0
 let sink: u32 = 0
 
 export function createBatch(floatsPerRow: u32): bool {
@@ -31,7 +33,8 @@ export function createBatch(floatsPerRow: u32): bool {
   times = allocate(u64(batchMax) * 8)
   occurrences = allocate(u64(batchMax) * 4)
   hashes = allocate(u64(batchMax) * 8)
-  located = allocate(u64(batchMax) * 8)
+  addresses = allocate(u64(batchMax + unrolled) * 4)
+  rowNumbers = allocate(u64(batchMax) * 4)
   flags = allocate(u64(batchMax))
   removed = allocate(u64(removedMax) * 8)
   floats = allocate(u64(batchMax) * u64(floatsPerRow) * 4)
@@ -53,34 +56,47 @@ export function hashAt(i: u32): u64 { return load<u64>(hashes + (usize(i) << 3))
 /** What `locate` noted; to be compared with the id in the entry, which another may have by now. */
 // @ts-ignore: decorator
 @inline
-export function likelyRowAt(i: u32): u32 { return load<u32>(located + (usize(i) << 3)) }
+export function likelyRowAt(i: u32): u32 { return load<u32>(rowNumbers + (usize(i) << 2)) }
 // @ts-ignore: decorator
 @inline
-export function likelyEntryAt(i: u32): usize { return usize(load<u32>(located + (usize(i) << 3), 4)) }
+export function likelyEntryAt(i: u32): usize { return usize(load<u32>(addresses + (usize(i) << 2))) }
 
 /** Hashes the first `count` ids and touches their index lines. */
 export function beginBatch(count: u32): void {
-  let seen: u32 = 0
   for (let i: u32 = 0; i < count; i++) {
     const hash = hashOf(idAt(i))
     store<u64>(hashes + (usize(i) << 3), hash)
-    seen += load<u32>(homeSlot(hash))
+    store<u32>(addresses + (usize(i) << 2), u32(homeSlot(hash)))
   }
-  sink = seen
+  touchLines(0, count, 0)
 }
 
 /** Finds the likely rows of the ids from `from` to before `to`, and touches `rowBytes` of each. */
 export function locate(from: u32, to: u32, rowBytes: usize): void {
-  let seen: u32 = 0
   for (let i = from; i < to; i++) {
     const next = likelySlot(hashAt(i))
-    if (next == 0) {
-      store<u64>(located + (usize(i) << 3), 0)
-      continue
-    }
-    const entry = entryOf(next - 1)
-    store<u64>(located + (usize(i) << 3), (u64(entry) << 32) | u64(next - 1))
-    for (let offset: usize = 0; offset < rowBytes; offset += 64) seen += load<u32>(entry + offset)
+    store<u32>(rowNumbers + (usize(i) << 2), next - 1)
+    store<u32>(addresses + (usize(i) << 2), next != 0 ? u32(entryOf(next - 1)) : 0)
+  }
+  for (let offset: usize = 0; offset < rowBytes; offset += 64) touchLines(from, to, offset)
+}
+
+/** `from` is a multiple of eight; so is `to`, or it is the end of the batch. */
+function touchLines(from: u32, to: u32, offset: usize): void {
+  let seen: u32 = 0
+  for (let i = to; (i & (unrolled - 1)) != 0; i++) store<u32>(addresses + (usize(i) << 2), 0)
+  let at = addresses + (usize(from) << 2)
+  const end = addresses + (usize(to) << 2)
+  while (at < end) {
+    seen += load<u32>(usize(load<u32>(at)) + offset)
+    seen += load<u32>(usize(load<u32>(at, 4)) + offset)
+    seen += load<u32>(usize(load<u32>(at, 8)) + offset)
+    seen += load<u32>(usize(load<u32>(at, 12)) + offset)
+    seen += load<u32>(usize(load<u32>(at, 16)) + offset)
+    seen += load<u32>(usize(load<u32>(at, 20)) + offset)
+    seen += load<u32>(usize(load<u32>(at, 24)) + offset)
+    seen += load<u32>(usize(load<u32>(at, 28)) + offset)
+    at += 32
   }
   sink = seen
 }
