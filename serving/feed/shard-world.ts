@@ -14,7 +14,8 @@ import { countsSpec, foryouSpec } from '../../trainers/model/shipped-specs.ts'
 import { mapTable } from '../../trainers/table/map-table.ts'
 import { type CountedShard, servingShard } from '../serving-shard.ts'
 import type { FeedPage, FeedRequest } from '../shard.ts'
-import { View, type ViewOptions } from '../view/view.ts'
+import { View } from '../view/view.ts'
+import type { ViewOptions } from '../view/view-options.ts'
 import { feedPipeline } from './feed-pipeline.ts'
 
 export const worldStartMs = Date.UTC(2026, 5, 1)

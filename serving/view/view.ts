@@ -22,24 +22,9 @@ import { PolicyBook } from './policy-book.ts'
 import { StampWaiters } from './stamp-waiters.ts'
 import { UserBook } from './user-book.ts'
 import type { UserView } from './user-view.ts'
-import { VectorView, type VectorViewOptions } from './vector-view.ts'
+import { VectorView } from './vector-view.ts'
 import { defaultViewLimits, type ViewLimits } from './view-limits.ts'
-
-export interface ViewOptions {
-  readonly features: FeatureSet
-  /** The model that ranks, and the running counts. */
-  readonly model: Replica
-  readonly counts: Replica
-  /** Partitions of the users' topics; one by default. */
-  readonly userPartitions?: number
-  /** Dimension of the item vectors. */
-  readonly vectorDimension: number
-  readonly encoderOf: VectorViewOptions['encoderOf']
-  /** The exact index by default. */
-  readonly makeIndex?: () => VectorIndex
-  readonly clock: Clock
-  readonly limits?: Partial<ViewLimits>
-}
+import type { ViewOptions } from './view-options.ts'
 
 /** bad: counted, and nothing changed; gap: a delta is missing before this one, which may be applied again later. */
 export type ViewOutcome = 'applied' | 'stale' | 'gap' | 'bad'

@@ -97,3 +97,15 @@ export function bucketSnapshot(options: BucketSnapshotOptions): Uint8Array {
     state: new Map(),
   })
 }
+
+/** All that can be read of rows of four columns. */
+export function rowsRead(parameters: Parameters, table: string, ids: BigUint64Array, userBucket = 0) {
+  const rows = parameters.rows(table, userBucket)
+  const values = new Float32Array(ids.length * 4)
+  const eventTimesMs = new Float64Array(ids.length)
+  const flags = new Uint8Array(ids.length)
+  rows.pull(ids, ids.length, values)
+  rows.eventTimes(ids, ids.length, eventTimesMs)
+  rows.contains(ids, ids.length, flags)
+  return { values, eventTimesMs, flags }
+}

@@ -12,12 +12,11 @@ import { onlineTrainer } from '../online-trainer.ts'
 import { CollectedOutput, PlantedWorld, plantedRecords, seededRandom } from '../planted-world.ts'
 import { mapTable } from '../table/map-table.ts'
 import { wasmTable } from '../table/wasm-table.ts'
-import { bucketDeltas, bucketSnapshot, idsByTable } from './bucketed-world.ts'
-import { bucketing, itemBucketOf } from './buckets.ts'
+import { bucketDeltas, bucketSnapshot, idsByTable, rowsRead } from './bucketed-world.ts'
+import { bucketing } from './buckets.ts'
 import { denseCompute } from './compute.ts'
-import type { ApplyResult, Parameters } from './model.ts'
+import type { ApplyResult } from './model.ts'
 import { replica } from './replica.ts'
-import { routedRows } from './routed-rows.ts'
 import { sampleFeatures, sampleSpec } from './sample-features.ts'
 import { scorer } from './scorer.ts'
 
@@ -38,17 +37,6 @@ function trained() {
   return { deltas: output.records.map(({ record }) => record as Delta), after }
 }
 
-const pulled = (parameters: Parameters, table: string, ids: BigUint64Array, userBucket = 0) => {
-  const rows = parameters.rows(table, userBucket)
-  const values = new Float32Array(ids.length * dimension)
-  const eventTimesMs = new Float64Array(ids.length)
-  const flags = new Uint8Array(ids.length)
-  rows.pull(ids, ids.length, values)
-  rows.eventTimes(ids, ids.length, eventTimesMs)
-  rows.contains(ids, ids.length, flags)
-  return { values, eventTimesMs, flags }
-}
-
 describe('replica of many buckets', () => {
   test('holds and predicts what a replica of one bucket does', () => {
     const { deltas } = trained()
@@ -67,7 +55,7 @@ describe('replica of many buckets', () => {
       }
       for (const [table, own] of ids) {
         assert.ok(own.length > 0)
-        assert.deepEqual(pulled(many, table, own, userBucket), pulled(one, table, own), `${table}, seed ${seed}`)
+        assert.deepEqual(rowsRead(many, table, own, userBucket), rowsRead(one, table, own), `${table}, seed ${seed}`)
       }
       assert.deepEqual(new Map(many.dense), new Map(one.dense))
       const world = new PlantedWorld(seed)
@@ -85,7 +73,7 @@ describe('replica of many buckets', () => {
       assert.deepEqual(right, left)
       // The user's rows lie in one bucket alone.
       const user = ids.get('user')!
-      if (userBucket > 0) assert.ok(pulled(many, 'user', user, 0).flags.every((flag) => flag === 0))
+      if (userBucket > 0) assert.ok(rowsRead(many, 'user', user, 0).flags.every((flag) => flag === 0))
     }
   })
 
@@ -120,7 +108,7 @@ describe('replica of many buckets', () => {
       if (cut < deltas.length - 1) assert.deepEqual(late.dump(), before)
     }
     assert.equal(late.version, followed.version)
-    for (const [table, own] of ids) assert.deepEqual(pulled(late, table, own), pulled(followed, table, own), table)
+    for (const [table, own] of ids) assert.deepEqual(rowsRead(late, table, own), rowsRead(followed, table, own), table)
     assert.deepEqual(new Map(late.dense), new Map(followed.dense))
     assert.deepEqual(late.dump(), followed.dump())
   })
@@ -168,7 +156,7 @@ describe('replica of many buckets', () => {
           assert.equal(followed.versionOf(bucket), own.version)
         }
         const all = oracle.flatMap((_, bucket) => Array.from({ length: 5 }, (_, row) => idIn(bucket, row)))
-        const { values, flags } = pulled(followed, 'item', BigUint64Array.from(all))
+        const { values, flags } = rowsRead(followed, 'item', BigUint64Array.from(all))
         for (const [index, id] of all.entries()) {
           const own = oracle[Math.floor(index / 5)]!.rows
           assert.equal(flags[index], Number(own.has(id)))
@@ -177,7 +165,7 @@ describe('replica of many buckets', () => {
         const again = replica(sampleSpec, mapTable, { buckets: 4 })
         again.restore(followed.dump())
         assert.deepEqual(again.dump(), followed.dump())
-        assert.deepEqual(pulled(again, 'item', BigUint64Array.from(all)).values, values)
+        assert.deepEqual(rowsRead(again, 'item', BigUint64Array.from(all)).values, values)
       }),
       { numRuns: 150 },
     )
@@ -203,34 +191,6 @@ describe('replica of many buckets', () => {
     assert.deepEqual(followed.dump(), before)
     assert.throws(() => followed.rows('unheard', 0))
     assert.throws(() => followed.rows('user', 2))
-  })
-})
-
-describe('rows over buckets', () => {
-  test('read as those of one table', () => {
-    const layout = bucketing(4, false)
-    const spec = { ...sampleSpec.tables[0]!, initialScale: 0.5 }
-    const anyId = fc.oneof(
-      fc.constant(0n),
-      fc.bigInt({ min: 1n, max: 40n }).map((id) => (id << 32n) | (id % 3n)),
-    )
-    fc.assert(
-      fc.property(fc.array(anyId, { maxLength: 60 }), fc.array(anyId, { maxLength: 300 }), (held, asked) => {
-        const one = mapTable(spec)
-        const many = Array.from({ length: 4 }, () => mapTable(spec))
-        for (const [index, id] of held.entries()) {
-          if (id === 0n) continue
-          const values = new Float32Array(dimension).fill(index)
-          for (const table of [one, many[itemBucketOf(Number(id >> 32n), layout)]!]) {
-            table.set(BigUint64Array.of(id), 1, values, Float64Array.of(index))
-          }
-        }
-        const [left, right] = [one, routedRows(many, layout)].map((rows) =>
-          pulled({ model: '', dense: new Map(), rows: () => rows }, '', BigUint64Array.from(asked)),
-        )
-        assert.deepEqual(right, left)
-      }),
-    )
   })
 })
 
