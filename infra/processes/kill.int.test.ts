@@ -7,19 +7,22 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { after, afterEach, before, test } from 'node:test'
 import { decode } from '../../schemas/codec.ts'
+import type { SnapshotTaken } from '../../schemas/generated.ts'
 import * as topics from '../../schemas/topics.ts'
 import { View } from '../../serving/view/view.ts'
 import { viewFeeder } from '../../serving/view/view-feeder.ts'
 import { joiner } from '../../streams/joiner/joiner.ts'
 import { type EmbeddedLog, embeddedLog } from '../../streams/log/embedded-log.ts'
-import type { LogRecord } from '../../streams/log/log.ts'
+import { type LogRecord, partitionOf } from '../../streams/log/log.ts'
+import { checkpointState, listCheckpoints } from '../../streams/processor/checkpoint.ts'
 import { allRecords } from '../../streams/processor/crash-world.ts'
 import { engagementsProjection } from '../../streams/projections/engagements.ts'
 import { systemDisk } from '../../streams/runtime/system-disk.ts'
 import { systemRuntime as runtime } from '../../streams/runtime/system-runtime.ts'
 import { folderBlobStore } from '../../streams/stores/folder-blob-store.ts'
 import { denseCompute } from '../../trainers/model/compute.ts'
-import { replica } from '../../trainers/model/replica.ts'
+import { type DumpableReplica, replica } from '../../trainers/model/replica.ts'
+import { decodeSections, sectionOf } from '../../trainers/model/sections.ts'
 import { countsSpec } from '../../trainers/model/shipped-specs.ts'
 import { type OnlineTrainer, onlineTrainer } from '../../trainers/online-trainer.ts'
 import { type CountShard, countShard } from '../../trainers/parameter-server/count-shard.ts'
@@ -148,7 +151,7 @@ test('examples, counts, weights and what is derived are those of an undisturbed 
   }
 })
 
-test('a view fed from the newest snapshot and the deltas after it holds the rows of the shards', async () => {
+test('a view that starts holds the rows of the shards as their newest snapshots have them', async () => {
   const model = replica(spec, wasmTable)
   const counts = replica(countsSpec, wasmTable)
   const view = new View({
@@ -163,14 +166,43 @@ test('a view fed from the newest snapshot and the deltas after it holds the rows
   await feeder.whenReady()
   await feeder.stop()
   assert.deepEqual(feeder.counts, { errors: 0, newestError: null, gaps: 0, snapshotsLoaded: 2 })
-  for (const followed of [model, counts]) {
-    const owner = replica(followed === model ? spec : countsSpec, wasmTable)
-    owner.load(0, publishedByModel.get(followed.model)!)
-    assert.equal(followed.version, owner.version)
-    for (const [name, table] of owner.tablesOf(0)) {
-      assert.ok(table.rows > 0, `${name} holds rows`)
-      assert.deepEqual(followed.tablesOf(0).get(name)!.dump(), table.dump(), `${followed.model}.${name}`)
+  for (const [mover, { remains, fold }] of owners()) {
+    const { model: name } = (mover.processor as OnlineTrainer | CountShard).shard
+    const newest = (await announced(name)).at(-1)!
+    // The last checkpoint of a clean stop is the snapshot that views are told of.
+    assert.deepEqual(newest.offsets, { [`${mover.input}/0`]: remains.checkpoint.next })
+    const owner = replica(name === countsSpec.model ? countsSpec : spec, wasmTable)
+    owner.load(0, shardIn(fold.state))
+    assertSameRows(name === countsSpec.model ? counts : model, owner)
+  }
+})
+
+test('the oldest snapshot and every delta after it give what the newest delta published', async () => {
+  for (const [mover] of owners()) {
+    const { model: name } = (mover.processor as OnlineTrainer | CountShard).shard
+    const modelOf = name === countsSpec.model ? countsSpec : spec
+    const { group, input, processor } = mover
+    const names = await listCheckpoints(blobs, {
+      group,
+      processor: processor.name,
+      topic: input,
+      partition: partitionOf(0),
+    })
+    assert.ok(names.length > 2, 'older snapshots are kept')
+    const follower = replica(modelOf, wasmTable)
+    follower.load(0, shardIn(checkpointState(await blobs.get(names[0]!))))
+    let applied = 0
+    for (const { value } of await allRecords(log, topics.deltasOf(name))) {
+      const delta = decode(value!)
+      if (delta.type !== 'Delta') throw new Error(`a ${delta.type} among deltas`)
+      const outcome = follower.apply(delta)
+      assert.notEqual(outcome, 'gap')
+      if (outcome === 'applied') applied++
     }
+    assert.ok(applied > 0)
+    const owner = replica(modelOf, wasmTable)
+    owner.load(0, publishedByModel.get(name)!)
+    assertSameRows(follower, owner)
   }
 })
 
@@ -206,6 +238,34 @@ test('a planted defect is found', async () => {
   }
   hasFailed = false
 })
+
+/** Movers that own parameters, with what was proven of them. */
+function owners(): [Mover, { readonly remains: Remains; readonly fold: Fold }][] {
+  const found = [...proven].filter(([{ processor }]) => 'shard' in processor)
+  assert.equal(found.length, 2)
+  return found
+}
+
+/** A snapshot is a section of its owner's state. */
+function shardIn(state: Uint8Array): Uint8Array {
+  return sectionOf(decodeSections(state), 'shard')
+}
+
+async function announced(model: string): Promise<SnapshotTaken[]> {
+  const records = await allRecords(log, topics.snapshotsOf(model))
+  return records.flatMap(({ value }) => {
+    const record = decode(value!)
+    return record.type === 'SnapshotTaken' ? [record] : []
+  })
+}
+
+function assertSameRows(followed: DumpableReplica, owner: DumpableReplica): void {
+  assert.equal(followed.version, owner.version)
+  for (const [name, table] of owner.tablesOf(0)) {
+    assert.ok(table.rows > 0, `${name} holds rows`)
+    assert.deepEqual(followed.tablesOf(0).get(name)!.dump(), table.dump(), `${followed.model}.${name}`)
+  }
+}
 
 function learner(group: string, processor: OnlineTrainer | CountShard): Mover {
   const { shard } = processor

@@ -48,6 +48,9 @@ export function servingMetrics({ view, shard, feeder, shardNumber }: ServingMetr
   gauge('snapshots_loaded_total', 'Snapshots loaded', () => feeder.counts.snapshotsLoaded)
   gauge('feeder_errors_total', 'Errors of log or blobs that were survived', () => feeder.counts.errors)
   gauge('model_version', 'Versions of the newest deltas applied, summed over buckets', () => view.model.version)
+  gauge('rows_refused_total', 'Rows of deltas that found no place in the view', () => {
+    return view.model.rowsRefused + view.counts.rowsRefused
+  })
   gauge('generation', 'Tower generation of the index', () => view.vectors.generation)
   return {
     async text() {
