@@ -61,7 +61,8 @@ export interface TableBenchResult {
   readonly ratioPrefetch: PullPush | null
   readonly distributions: Readonly<Record<string, DistributionResult>>
   /** Memory in use over rows, when all are in; payload are values and optimizer state. */
-  readonly bytesPerRow: { readonly all: number; readonly payload: number; readonly beyondPayload: number }
+  readonly bytesPerRow: number
+  readonly bytesPerRowBeyondPayload: number
   readonly insertsPerSecond: number
   /** Time per batch while all of its rows were new: by the wall's clock, in which other processes count, and by CPU. */
   readonly growth: { readonly batchMs: Quantiles; readonly batchCpuMs: Quantiles }
@@ -87,7 +88,6 @@ export async function benchTable(options: TableBenchOptions): Promise<TableBench
   const batchMs = pushAll(table, work, ids, () => clock.monotonicMs())
   const insertMs = cpuMs() - startMs
   const bytes = table.usedBytes / table.rows
-  const payload = dimension * 8
 
   const reference = (await options.startReference?.(work)) ?? null
   const distributions: Record<string, DistributionResult> = {}
@@ -101,7 +101,8 @@ export async function benchTable(options: TableBenchOptions): Promise<TableBench
     ratio: smallest(all.map(({ ratio }) => ratio)),
     ratioPrefetch: smallest(all.map(({ ratioPrefetch }) => ratioPrefetch)),
     distributions,
-    bytesPerRow: { all: bytes, payload, beyondPayload: bytes - payload },
+    bytesPerRow: bytes,
+    bytesPerRowBeyondPayload: bytes - dimension * 8,
     insertsPerSecond: (rows / insertMs) * 1000,
     growth: { batchMs: quantiles(batchMs), batchCpuMs: quantiles(growthCpuMs(work, rowsMax, cpuMs)) },
   }

@@ -4,10 +4,34 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { mapTable } from './map-table.ts'
 import { describeTable } from './table.suite.ts'
+import { describeTableLifecycle } from './table-lifecycle.suite.ts'
+import { describeTableOracle } from './table-oracle.suite.ts'
 import { wasmTable } from './wasm-table.ts'
 
-describeTable('Map table', mapTable)
-describeTable('WebAssembly table', wasmTable)
+for (const describeEach of [describeTable, describeTableLifecycle, describeTableOracle]) {
+  describeEach('Map table', mapTable)
+  describeEach('WebAssembly table', wasmTable)
+}
+
+describe('WebAssembly table memory', () => {
+  test('is at most 40 bytes a row beyond values and state, at any fill from 50,000 rows', () => {
+    const optimizer = { kind: 'rowwise-adagrad', learningRate: 0.1, initialAccumulator: 0.1, epsilon: 0 } as const
+    const table = wasmTable({ name: 'weighed', dimension: 2, optimizer, initialScale: 0, seed: 0, rowsMax: 400_000 })
+    const step = 2500
+    for (let start = 1; start < 350_000; start += step) {
+      const ids = BigUint64Array.from({ length: step }, (_, index) => BigInt(start + index))
+      table.push(ids, step, new Float32Array(step * 2), new Float64Array(step))
+      const beyond = table.usedBytes / table.rows - 3 * 4
+      assert.ok(table.rows < 50_000 || beyond <= 40, `${beyond} bytes beyond ${table.rows} rows`)
+    }
+  })
+
+  test('that could not hold the rows asked for is refused at once', () => {
+    const optimizer = { kind: 'sum' } as const
+    const spec = { name: 'vast', dimension: 256, optimizer, initialScale: 0, seed: 0, rowsMax: 2 ** 24 }
+    assert.throws(() => wasmTable(spec), /4 GiB/)
+  })
+})
 
 describe('WebAssembly table index', () => {
   test('ids chosen to share a segment are refused once it is full, and the others stay exact', () => {
