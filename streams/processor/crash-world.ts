@@ -88,8 +88,10 @@ export interface LifeOutcome {
   readonly error: unknown
 }
 
-/** What happens to the disk while a processor lives on it. */
-export interface DiskTrouble {
+/** What happens to a processor while it lives. */
+export interface LifeTrouble {
+  /** It is told to stop after so many turns of the event loop. */
+  readonly turnsMax?: number
   /** The disk stops at the operation after so many. */
   readonly operationsMax?: number
   /** Writes that find no space, from the time the processor starts. */
@@ -100,7 +102,7 @@ export interface DiskTrouble {
 export async function liveOnce(
   world: CrashWorld,
   makeProcessor: () => Processor,
-  { operationsMax = Number.POSITIVE_INFINITY, refused }: DiskTrouble = {},
+  { operationsMax = Number.POSITIVE_INFINITY, turnsMax = Number.POSITIVE_INFINITY, refused }: LifeTrouble = {},
 ): Promise<LifeOutcome> {
   let life: Life | null = null
   try {
@@ -127,9 +129,9 @@ export async function liveOnce(
       error = cause
     },
   )
-  while (outcome === null && !life.crashed()) {
+  for (let turn = 0; outcome === null && !life.crashed(); turn++) {
     const { latest } = await log.bounds({ topic: interactions, partition: partitionOf(0) })
-    if (runner.progress().next >= latest) control.abort()
+    if (runner.progress().next >= latest || turn >= turnsMax) control.abort()
     // What finds no space is tried again later.
     if (refused) await runtime.advance(20)
     else await nextTurn()

@@ -7,6 +7,7 @@ import { deadLetterOf, examples, interactions } from '../../schemas/topics.ts'
 import { joiner } from '../joiner/joiner.ts'
 import { pageFixture, startMs, tickFixture, watchFixture } from '../joiner/joiner-fixtures.ts'
 import type { LogRecord } from '../log/log.ts'
+import { FreshetError } from '../runtime/errors.ts'
 import { nextTurn } from '../runtime/next-turn.ts'
 import { seededRandom } from '../runtime/simulated-runtime.ts'
 import { allRecords, beginLife, type CrashWorld, crashWorld, liveOnce } from './crash-world.ts'
@@ -48,18 +49,33 @@ function countingInParts(): Processor {
   return { ...counting, dumpParts }
 }
 
-/** The same, where two of three steps first wait for a turn or more, and wish for a checkpoint now and then. */
+/** The same, where two of three steps first wait for a turn or more and then give up if they are to, with half of their work
+ *  in the state; and it wishes for a checkpoint now and then. */
 function countingThatWaits(): Processor {
   const counting = countingInParts()
   let steps = 0
+  let isStopping = false
+  let isHalf = false
   return {
     ...counting,
     get wantsCheckpoint() {
       return steps % 7 === 6
     },
     async step(input, output) {
-      for (let turn = steps++ % 3; turn > 0; turn--) await nextTurn()
+      isHalf = true
+      for (let turn = steps++ % 3; turn > 0; turn--) {
+        await nextTurn()
+        if (isStopping) throw new FreshetError('stopped', 'the step gives up')
+      }
       counting.step(input, output)
+      isHalf = false
+    },
+    stop() {
+      isStopping = true
+    },
+    *dumpParts() {
+      assert.ok(!isHalf, 'a state is taken between two records')
+      yield* counting.dumpParts!()
     },
   }
 }
@@ -170,6 +186,22 @@ for (const [name, makeProcessor] of processors) {
       }
       assert.equal((await liveOnce(world, makeProcessor)).error, null, `seed ${seed}`)
       assert.deepEqual(await endOf(world), expected, `seed ${seed}`)
+    }
+  })
+
+  test(`${name}: stopped after every number of turns, over and over`, async () => {
+    const records = inputs(12)
+    const calm = await worldWith(records)
+    await liveOnce(calm, makeProcessor)
+    const expected = await endOf(calm)
+    for (let turnsMax = 0; turnsMax < 25; turnsMax++) {
+      const world = await worldWith(records)
+      for (let life = 0; life < 4; life++) {
+        const { error } = await liveOnce(world, makeProcessor, { turnsMax: turnsMax + life })
+        assert.equal(error, null, `${turnsMax} turns`)
+      }
+      assert.equal((await liveOnce(world, makeProcessor)).error, null)
+      assert.deepEqual(await endOf(world), expected, `${turnsMax} turns`)
     }
   })
 
