@@ -28,33 +28,33 @@ export class ChangeLog {
   ): void {
     this.#reserve(count)
     this.#count = appendMoves(
-      { halves: new Uint32Array(ids.buffer, ids.byteOffset, count * 2), gradients, dimension, existed, hasRow },
-      new Uint32Array(this.#ids.buffer),
+      { ids: ids.subarray(0, count), gradients, dimension, existed, hasRow },
+      this.#ids,
       this.#moves,
       this.#count,
     )
   }
 
-  /** At most `limit` distinct ids: ascending when all fit, else the new and the farthest moved, the rest stay here. */
+  /** At most `limit` distinct ids, ascending: all where they fit, else the new and the farthest moved (of equally far ones
+   *  those with the smaller ids); the rest stay here. O(n log n) in numbers, never in comparisons of pairs. */
   take(limit: number): BigUint64Array {
     this.#compact()
-    const ids = this.#ids.slice(0, this.#count)
-    if (ids.length <= limit) {
+    const count = this.#count
+    const ids = this.#ids.subarray(0, count)
+    if (count <= limit) {
       this.#count = 0
-      return ids.sort()
+      return ids.slice().sort()
     }
-    const moves = this.#moves.slice(0, this.#count)
-    const order = Array.from(ids.keys()).sort((left, right) => {
-      const [near, far] = [moves[left]!, moves[right]!]
-      if (near !== far) return far > near ? 1 : -1
-      return ids[left]! < ids[right]! ? -1 : 1
-    })
-    this.#count = 0
-    for (const unique of order.slice(limit)) {
-      this.#ids[this.#count] = ids[unique]!
-      this.#moves[this.#count++] = moves[unique]!
-    }
-    return BigUint64Array.from(order.slice(0, limit), (unique) => ids[unique]!)
+    const threshold = this.#moves.slice(0, count).sort()[count - limit]!
+    const taken = new BigUint64Array(limit)
+    const tied = new BigUint64Array(count)
+    const [takenCount, tiedCount] = takeFarther(this.#ids, this.#moves, count, threshold, taken, tied)
+    // Of those just at the threshold the smaller ids.
+    const ties = tied.subarray(0, tiedCount).sort()
+    const tiesTaken = limit - takenCount
+    taken.set(ties.subarray(0, tiesTaken), takenCount)
+    this.#count = keepNearer(this.#ids, this.#moves, count, threshold, ties[tiesTaken - 1]!)
+    return taken.sort()
   }
 
   /** Distinct ids in the order in which they came, then their moves. */
@@ -107,8 +107,7 @@ export class ChangeLog {
 }
 
 interface Pushed {
-  /** Ids as pairs of 32-bit halves, because a bigint would be allocated for each. */
-  readonly halves: Uint32Array
+  readonly ids: BigUint64Array
   readonly gradients: Float32Array
   readonly dimension: number
   readonly existed: Uint8Array
@@ -117,19 +116,67 @@ interface Pushed {
 
 /** Returns the count of entries after. */
 function appendMoves(
-  { halves, gradients, dimension, existed, hasRow }: Pushed,
-  toHalves: Uint32Array,
+  { ids, gradients, dimension, existed, hasRow }: Pushed,
+  to: BigUint64Array,
   moves: Float32Array,
   count: number,
 ): number {
+  const [halves, toHalves] = [halvesOf(ids), halvesOf(to)]
   let at = count
-  for (let index = 0; index < halves.length / 2; index++) {
+  for (let index = 0; index < ids.length; index++) {
     if (hasRow?.[index] === 0) continue
     toHalves[at * 2] = halves[index * 2]!
     toHalves[at * 2 + 1] = halves[index * 2 + 1]!
     moves[at++] = existed[index] === 1 ? lengthOf(gradients, index * dimension, dimension) : Number.POSITIVE_INFINITY
   }
   return at
+}
+
+/** Copies the ids above the threshold to `taken` and those at it to `tied`; returns how many of each. */
+function takeFarther(
+  ids: BigUint64Array,
+  moves: Float32Array,
+  count: number,
+  threshold: number,
+  taken: BigUint64Array,
+  tied: BigUint64Array,
+): readonly [number, number] {
+  const [from, toTaken, toTied] = [halvesOf(ids), halvesOf(taken), halvesOf(tied)]
+  let [takenAt, tiedAt] = [0, 0]
+  for (let index = 0; index < count; index++) {
+    const move = moves[index]!
+    if (move < threshold) continue
+    const to = move > threshold ? toTaken : toTied
+    const at = move > threshold ? takenAt++ : tiedAt++
+    to[at * 2] = from[index * 2]!
+    to[at * 2 + 1] = from[index * 2 + 1]!
+  }
+  return [takenAt, tiedAt]
+}
+
+/** Moves the entries below the threshold, and those at it with ids above `lastTaken`, to the front; returns how many. */
+function keepNearer(
+  ids: BigUint64Array,
+  moves: Float32Array,
+  count: number,
+  threshold: number,
+  lastTaken: bigint,
+): number {
+  const halves = halvesOf(ids)
+  let kept = 0
+  for (let index = 0; index < count; index++) {
+    const move = moves[index]!
+    if (move > threshold || (move === threshold && ids[index]! <= lastTaken)) continue
+    halves[kept * 2] = halves[index * 2]!
+    halves[kept * 2 + 1] = halves[index * 2 + 1]!
+    moves[kept++] = move
+  }
+  return kept
+}
+
+/** Ids as pairs of 32-bit halves, because a bigint would be allocated for each. */
+function halvesOf(ids: BigUint64Array): Uint32Array {
+  return new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2)
 }
 
 /** 0 for a gradient that is not finite: its row did not move. */
