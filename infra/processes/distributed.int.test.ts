@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { systemRuntime as runtime } from '../../streams/runtime/system-runtime.ts'
+import type { ModelBucket } from '../cli/model-status.ts'
+import type { ListedSnapshot } from '../cli/snapshot-list.ts'
 import { type RunningKafka, startKafka } from '../engines/kafka/start-kafka.ts'
 import type { CatalogVideo } from '../simulation/tastes.ts'
+import { runCommand } from './command-process.ts'
 import { histogramOf, quantileOf, samplesOf } from './metrics-text.ts'
 import { PersistentClients } from './persistent-clients.ts'
 import { freshnessMetric } from './serving-metrics.ts'
@@ -107,6 +110,18 @@ test('every bucket has one owner, nothing was refused and nothing is held', asyn
   for (const owned of texts) assert.ok(samplesOf(owned, 'freshet_shard_version').length > 0, 'each shard owns some')
 })
 
+test('commands tell how fresh the views are and who owns what', async () => {
+  const fresh = await command<{ examples: number; freshnessMs: { p50: number; p99: number } }>('gateway', ['freshness'])
+  assert.ok(fresh.examples > 0 && fresh.freshnessMs.p50 > 0 && fresh.freshnessMs.p99 >= fresh.freshnessMs.p50)
+  const status = await command<{ held: number; buckets: ModelBucket[] }>('shard-1', ['model', 'status'])
+  assert.equal(status.held, 0)
+  assert.equal(status.buckets.length, 5)
+  for (const bucket of status.buckets) {
+    assert.ok(bucket.live && bucket.owner !== null && bucket.version > 0, JSON.stringify(bucket))
+    assert.equal(bucket.lineage, 0)
+  }
+})
+
 test('all processes end cleanly', async () => {
   assert.deepEqual(deaths, [])
   await topology.stop()
@@ -115,6 +130,33 @@ test('all processes end cleanly', async () => {
     [],
   )
 })
+
+test('every snapshot is what its log folds to', async () => {
+  const { snapshots } = await command<{ snapshots: ListedSnapshot[] }>('shard-1', ['snapshot', 'list'])
+  const places = new Set(snapshots.map(({ model, bucket }) => `${model}/${bucket}`))
+  assert.equal(places.size, 5)
+  assert.deepEqual(
+    snapshots.filter(({ checksumOk }) => !checksumOk),
+    [],
+  )
+  for (const place of places) {
+    const newest = snapshots.findLast(({ model, bucket }) => `${model}/${bucket}` === place)!
+    assert.ok(newest.announced, `${place} announced its last snapshot`)
+  }
+  const report = await command<{ verified: number; bytesEqual: boolean; rows: unknown }>('shard-2', [
+    'snapshot',
+    'verify',
+  ])
+  assert.ok(report.bytesEqual, JSON.stringify(report.rows))
+  assert.equal(report.verified, snapshots.length)
+})
+
+async function command<Result>(name: string, words: readonly string[]): Promise<Result> {
+  const place = { dataDir: topology.dataDir(name), configPath: topology.configPath(name) }
+  const { status, result, said } = await runCommand<Result>(words, { ...place, compileCache: join(folder, 'compiled') })
+  assert.equal(status, 0, said)
+  return result!
+}
 
 async function metricsOf(name: string): Promise<string> {
   const { metrics } = await topology.process(name).ready
