@@ -56,6 +56,7 @@ export interface GroupAssignment {
 }
 
 export interface KafkaBroker {
+  readonly nodeId: string | number
   fetch(request: FetchRequest): Promise<FetchResponse>
   /** Rejects when any of the partitions fails, though others may have been written. */
   produce(request: ProduceRequest): Promise<ProduceResponse>

@@ -1,9 +1,10 @@
 // The log on Kafka, for more than one process. The same port as the embedded log, with what Kafka makes different: event
 // ids are exact for one writer per partition; retention goes by the records' own times; offsets outlive the process.
-import kafkajs, { type Kafka } from 'kafkajs'
+import type { Kafka } from 'kafkajs'
 import { FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { KafkaAppender } from './kafka-appender.ts'
+import { kafkaClient } from './kafka-client.ts'
 import { clusterOf, type KafkaCluster, logErrorOf, whileBrokersMove } from './kafka-cluster.ts'
 import { KafkaFetcher } from './kafka-fetcher.ts'
 import { KafkaMember } from './kafka-member.ts'
@@ -55,16 +56,8 @@ export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {
   return log
 }
 
-/** A client whose requests give up after a while: a broker may stand still without closing its connections. */
-function clientOf({ brokers, clientId = 'freshet' }: KafkaLogOptions, requestTimeout: number): Kafka {
-  return new kafkajs.Kafka({
-    clientId,
-    brokers: [...brokers],
-    logLevel: kafkajs.logLevel.NOTHING,
-    requestTimeout,
-    // Short: what goes on for longer is tried again by us, after a look at what the brokers say now.
-    retry: { initialRetryTime: 50, retries: 8, maxRetryTime: 500 },
-  })
+function clientOf({ brokers, clientId = 'freshet' }: KafkaLogOptions, requestMsMax: number): Kafka {
+  return kafkaClient({ brokers, clientId, requestMsMax })
 }
 
 class KafkaLog implements Log {

@@ -49,7 +49,8 @@ export class KafkaMember implements GroupMember {
   private readonly held = new Set<number>()
   private readonly readers = new Map<string, Set<KafkaReader>>()
   private coordinator: KafkaBroker | null = null
-  private commitBroker: KafkaBroker | null = null
+  /** The coordinator as commits know it. */
+  private commitNodeId: string | null = null
   private id = ''
   private generationId = -1
   private leaving: Promise<void> | null = null
@@ -91,20 +92,30 @@ export class KafkaMember implements GroupMember {
       this.checkHeld(position)
       const { generationId: groupGenerationId, id: memberId } = this
       try {
-        this.commitBroker ??= await this.options.commitCluster.findGroupCoordinator({ groupId: group.group })
+        const broker = await this.commitBroker()
         const topics = [{ topic, partitions: [{ partition, offset: String(next) }] }]
-        await this.commitBroker.offsetCommit({ groupId: group.group, groupGenerationId, memberId, topics })
+        await broker.offsetCommit({ groupId: group.group, groupGenerationId, memberId, topics })
         return
       } catch (error) {
         const type = kafkaErrorType(error)
         // Nothing this member says counts any more, and joining again gives it another name.
         const isExpelled = type === 'UNKNOWN_MEMBER_ID' && (memberId === this.id || this.id === '')
         if (isExpelled || runtime.clock.monotonicMs() >= endMs) throw logErrorOf(error, topic)
-        if (type !== 'REBALANCE_IN_PROGRESS' && type !== 'ILLEGAL_GENERATION') this.commitBroker = null
+        if (type !== 'REBALANCE_IN_PROGRESS' && type !== 'ILLEGAL_GENERATION') this.commitNodeId = null
         // While the group settles, commits wait for its next generation.
         await runtime.timers.sleep(commitWaitMs)
       }
     }
+  }
+
+  private async commitBroker(): Promise<KafkaBroker> {
+    const { commitCluster, group } = this.options
+    if (this.commitNodeId === null) {
+      const broker = await commitCluster.findGroupCoordinator({ groupId: group.group })
+      this.commitNodeId = String(broker.nodeId)
+    }
+    // Also where it is known: this connects again one at a time, which a request by itself does not.
+    return commitCluster.findBroker({ nodeId: this.commitNodeId })
   }
 
   leave(): Promise<void> {

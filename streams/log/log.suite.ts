@@ -175,6 +175,28 @@ function describeReads(withLog: WithLog): void {
   )
 
   it(
+    'gives what was there before the reader also to who does not wait',
+    withLog(async ({ log }) => {
+      const topic = freshTopic()
+      await log.ensureTopic(topic)
+      const texts = Array.from({ length: 300 }, (_, index) => `${index}`)
+      await log.append(
+        topic.name,
+        texts.map((text) => recordOf(text)),
+      )
+      const reader = await log.openReader({ topic: topic.name, partition: partitionOf(0), from: offsetOf(100) })
+      const got: LogRecord[] = []
+      for (;;) {
+        const more = await reader.next({ recordsMax: 64, waitMsMax: 0 })
+        if (more.length === 0) break
+        got.push(...more)
+      }
+      assert.deepEqual(got.map(textOf), texts.slice(100))
+      await reader.close()
+    }),
+  )
+
+  it(
     'wakes every waiting reader when a record comes',
     withLog(async ({ log }) => {
       const topic = freshTopic({ partitions: 2 })

@@ -10,6 +10,7 @@ const benchmarks: Readonly<Record<string, { readonly file: string; readonly abou
   pull: { file: '../../../trainers/parameter-server/pull.bench.ts', about: 'pulls of rows that another process owns' },
   learning: { file: '../../../trainers/learning-speed.bench.ts', about: 'training steps by batch size' },
   ranking: { file: '../../../trainers/model/ranking-speed.bench.ts', about: 'scoring the candidates of a page' },
+  log: { file: '../../engines/kafka/bench-kafka.ts', about: 'appends and reads of the log on a real Kafka node' },
   feed: { file: '../../../serving/feed/feed-turn.bench.ts', about: 'one whole turn of a serving shard' },
 }
 
