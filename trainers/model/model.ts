@@ -32,6 +32,8 @@ export interface Replica extends Parameters {
   readonly bucketing: Bucketing
   /** Sum of the buckets' versions: rises with every delta applied. */
   readonly version: number
+  /** Rows of deltas that were not taken, for want of memory or because they are no numbers. Should stay 0. */
+  readonly rowsRefused: number
   /** Version of the newest delta of the bucket that was applied; 0 before the first. */
   versionOf(bucket: number): number
   apply(delta: Delta): ApplyResult

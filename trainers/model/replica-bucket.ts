@@ -24,6 +24,8 @@ export class ReplicaBucket {
   readonly #spec: ModelSpec
   readonly #bucket: number
   readonly #dense: Map<string, DenseParameter> | null
+  /** Rows of deltas that found no place. */
+  rowsRefused = 0
   #version = 0
   #epoch = 0
   #lineage = 0
@@ -54,7 +56,7 @@ export class ReplicaBucket {
     if (dense.length > 0 && !this.#dense) throw new RangeError(`bucket ${this.#bucket} has no dense tensors`)
     for (const { table, rows, tombstones } of changes) {
       table.remove(tombstones, tombstones.length)
-      table.set(rows.ids, rows.ids.length, rows.values, rows.eventTimesMs)
+      this.rowsRefused += table.set(rows.ids, rows.ids.length, rows.values, rows.eventTimesMs).refused
     }
     for (const parameter of dense) this.#dense!.set(parameter.name, parameter)
     this.#version = delta.version

@@ -21,12 +21,14 @@ import { sampleFeatures, sampleSpec } from './sample-features.ts'
 import { scorer } from './scorer.ts'
 
 const seed = systemRuntime.randomness.seed()
+const base = { spec: sampleSpec, featureSet: sampleFeatures }
 const dimension = 4
 
 before(denseCompute)
 
+/** All that is learned travels with the next delta. */
 function trained() {
-  const trainer = onlineTrainer({ spec: sampleSpec, featureSet: sampleFeatures, tableFactory: wasmTable })
+  const trainer = onlineTrainer({ ...base, tableFactory: wasmTable, syncsPerDense: 1 })
   const output = new CollectedOutput()
   const after: Uint8Array[] = []
   for (const record of plantedRecords(seed, 600, 25)) {
@@ -63,7 +65,7 @@ describe('replica of many buckets', () => {
       const query = decodeFeatureRow(page[0]!.queryFeatures)
       const rows = page.map(({ features }) => decodeFeatureRow(features))
       const [left, right] = [one, many].map((parameters) =>
-        scorer({ spec: sampleSpec, featureSet: sampleFeatures, parameters }).score(
+        scorer({ ...base, parameters }).score(
           query,
           rows,
           new Float32Array(rows.length),
@@ -169,6 +171,22 @@ describe('replica of many buckets', () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  test('evicts nothing by itself, and counts rows that it cannot take', () => {
+    const tables = sampleSpec.tables.map((table) => ({ ...table, rowsMax: 8 }))
+    const followed = replica({ ...sampleSpec, tables }, mapTable, { buckets: 4 })
+    const first = new Map(Array.from({ length: 8 }, (_, row) => [idIn(0, row), row] as const))
+    const more = new Map(Array.from({ length: 8 }, (_, row) => [idIn(0, row + 8), row] as const))
+    followed.apply({ ...deltaOf(0, first, []), version: 1 })
+    // The owner let go of the first, and says so with the next delta only.
+    followed.apply({ ...deltaOf(0, more, []), baseVersion: 1, version: 2 })
+    assert.equal(followed.tablesOf(0).get('item')!.rows, 16)
+    followed.apply({ ...deltaOf(0, new Map(), [...first.keys()]), baseVersion: 2, version: 3 })
+    assert.equal(followed.tablesOf(0).get('item')!.rows, 8)
+    assert.equal(followed.rowsRefused, 0)
+    followed.apply({ ...deltaOf(0, new Map([[idIn(0, 30), Number.NaN]]), []), baseVersion: 3, version: 4 })
+    assert.equal(followed.rowsRefused, 1)
   })
 
   test('what does not fit is refused and changes nothing', () => {

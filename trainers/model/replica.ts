@@ -79,6 +79,10 @@ class BucketReplica implements DumpableReplica {
     return this.#buckets.reduce((sum, { version }) => sum + version, 0)
   }
 
+  get rowsRefused(): number {
+    return this.#buckets.reduce((sum, { rowsRefused }) => sum + rowsRefused, 0)
+  }
+
   versionOf(bucket: number): number {
     return this.#bucket(bucket).version
   }

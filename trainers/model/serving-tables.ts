@@ -3,17 +3,19 @@
 
 import type { TableSpec } from '../table/table.ts'
 import { emptyTableDump, readTableDump } from '../table/table-dump.ts'
+import { rowsMaxLimit } from '../table/table-spec.ts'
 import { roundToHalf } from './half.ts'
 import type { ModelTableSpec } from './model-spec.ts'
 
 /** Whether the table's rows travel as fp16: weights do, counts do not. */
 export function travelsHalf({ optimizer }: { readonly optimizer: { readonly kind: string } }): boolean {
-  return optimizer.kind === 'adagrad' || optimizer.kind === 'sgd'
+  return optimizer.kind !== 'sum' && optimizer.kind !== 'decayed-sum'
 }
 
-/** The same rows and initial values. */
+/** The same rows and initial values, with room for those whose tombstones are still to come: a follower evicts none. */
 export function servingSpec(table: ModelTableSpec): TableSpec {
-  const { name, dimension, optimizer, initialScale, seed, rowsMax } = table
+  const { name, dimension, optimizer, initialScale, seed } = table
+  const rowsMax = Math.min(2 * table.rowsMax, rowsMaxLimit)
   const kept = travelsHalf(table) ? { kind: 'sum' as const } : optimizer
   return { name, dimension, optimizer: kept, initialScale, seed, rowsMax }
 }
