@@ -5,7 +5,15 @@ import type { Gradient } from '../../schemas/generated.ts'
 import type { Recorded } from '../../streams/processor/processor.ts'
 import { CollectedOutput } from '../planted-world.ts'
 import { mapTable } from '../table/map-table.ts'
-import { type BatchStep, expiringSpec, GradientChains, inLog, streamDense, sumSpec } from './gradient-stream.ts'
+import {
+  type BatchStep,
+  expiringSpec,
+  GradientChains,
+  gradientRecords,
+  inLog,
+  streamDense,
+  sumSpec,
+} from './gradient-stream.ts'
 import { type ShardProcessor, type ShardProcessorOptions, shardProcessor } from './shard-processor.ts'
 
 const newShard = (options: Partial<ShardProcessorOptions> = {}): ShardProcessor =>
@@ -88,5 +96,29 @@ describe('parameter shard processor refuses', () => {
   test('any other record is refused', () => {
     const claim = { type: 'BucketClaimed', model: 'm', bucket: 0, owner: 'o', eventTimeMs: 1 } as const
     assert.match(fold(newShard(), inLog([claim])).reasons[0]!, /no gradient/)
+  })
+
+  test('values that are no numbers, and holds publication from there on', () => {
+    const row = (id: bigint, value: number) => ({ table: 'item', id, value })
+    const batch = (value: number, dense: number | null) => ({
+      partition: 0,
+      examples: 1,
+      eventTimeMs: 5,
+      rows: [row(1n, 1), row(2n, value)],
+      dense,
+    })
+    for (const step of [batch(Number.NaN, null), batch(1, Number.POSITIVE_INFINITY)]) {
+      const shard = newShard()
+      const records = gradientRecords([step, { passesMs: 300 }])
+      assert.deepEqual(fold(shard, records).records, [])
+      assert.deepEqual(shard.held, { reason: 'non-finite', sinceOffset: 0 })
+      const { rowsNonFinite, denseNonFinite } = shard.counts
+      assert.equal(rowsNonFinite + denseNonFinite, 1)
+      assert.equal(shard.markOf(0), 1)
+      // Models that do not predict go on without the refused rows.
+      const counting = newShard({ guard: null })
+      assert.equal(fold(counting, records).records.length, 1)
+      assert.equal(counting.held, null)
+    }
   })
 })
