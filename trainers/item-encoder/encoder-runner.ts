@@ -78,7 +78,7 @@ class Runner implements EncoderRunner {
   }
 
   private begin([place]: readonly TopicPartition[]): void {
-    if (!place) return
+    if (!place || this.session) return
     const { counts } = this
     const session = new EncoderSession({ ...this.options, place, member: this.joined.promise, counts })
     this.session = session
