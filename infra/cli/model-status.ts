@@ -6,7 +6,7 @@ import { checkpointHeader, checkpointState, listCheckpoints } from '../../stream
 import { grpcRpcClient } from '../../streams/rpc/grpc-rpc.ts'
 import type { Runtime } from '../../streams/runtime/runtime.ts'
 import type { BlobStore } from '../../streams/stores/blob-store.ts'
-import { decodeSections, sectionOf } from '../../trainers/model/sections.ts'
+import { ownedStateOf } from '../../trainers/parameter-server/owned-bucket.ts'
 import type { Hold } from '../../trainers/parameter-server/publication-guard.ts'
 import type { Config } from '../config/config.ts'
 import { samplesOf } from '../processes/metrics-text.ts'
@@ -136,13 +136,8 @@ async function fromCheckpoint(fold: ParameterFold, blobs: BlobStore): Promise<To
     const bytes = await bytesOf(blobs, blob)
     if (bytes === null) continue
     try {
-      const state = decodeSections(checkpointState(bytes))
-      const { version, lineage = 0 } = decodeSections(sectionOf(state, 'shard')).facts as {
-        readonly version: number
-        readonly lineage?: number
-      }
-      const { guard } = state.facts as { readonly guard?: { readonly held: Hold | null } | null }
-      return { model, bucket, version, lineage, held: guard?.held ?? null, next: checkpointHeader(bytes).next }
+      const { version, lineage, held } = ownedStateOf(checkpointState(bytes))
+      return { model, bucket, version, lineage, held, next: checkpointHeader(bytes).next }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
     }

@@ -7,7 +7,7 @@ import { type Log, partitionOf } from '../../streams/log/log.ts'
 import { checkpointHeader, checkpointState, listCheckpoints } from '../../streams/processor/checkpoint.ts'
 import { FreshetError } from '../../streams/runtime/errors.ts'
 import type { BlobStore } from '../../streams/stores/blob-store.ts'
-import { decodeSections, sectionOf } from '../../trainers/model/sections.ts'
+import { ownedStateOf } from '../../trainers/parameter-server/owned-bucket.ts'
 import type { ParameterFold } from '../processes/parameter-folds.ts'
 
 export interface ListedSnapshot {
@@ -67,8 +67,7 @@ function describe(
   const ageMs = record ? nowMs - record.eventTimeMs : null
   try {
     const { next } = checkpointHeader(bytes)
-    const snapshot = decodeSections(sectionOf(decodeSections(checkpointState(bytes)), 'shard'))
-    const { version, lineage = 0 } = snapshot.facts as { readonly version: number; readonly lineage?: number }
+    const { version, lineage } = ownedStateOf(checkpointState(bytes))
     const offsets = { [`${input.topic}/${input.partition}`]: next }
     return { ...shown, offsets, ageMs, version, lineage, checksumOk: true }
   } catch (error) {

@@ -7,7 +7,7 @@ import { type Checkpoint, decodeCheckpoint, listCheckpoints } from '../../stream
 import type { Processor } from '../../streams/processor/processor.ts'
 import { isRepeat } from '../../streams/processor/source-position.ts'
 import type { BlobStore } from '../../streams/stores/blob-store.ts'
-import { decodeSections } from '../../trainers/model/sections.ts'
+import { ownedStateOf } from '../../trainers/parameter-server/owned-bucket.ts'
 import { rollbacksOf } from '../../trainers/parameter-server/rollbacks.ts'
 import type { ParameterFold } from '../processes/parameter-folds.ts'
 import { bytesOf } from './snapshot-list.ts'
@@ -84,7 +84,7 @@ async function proven(
   const { next, state } = checkpoint
   const { topic, partition } = fold.input
   // Those that its owner knew of: what was undone later is still in it.
-  const known = new Set(rollbacksBehind(state))
+  const known = new Set(ownedStateOf(state).rollbacks)
   const rollbacks = rollbacksOf(rolledBack, fold.model, topic, partition).filter(({ eventId }) => known.has(eventId))
   const { earliest } = await log.bounds(fold.input)
   const begin = beginningOf(() => fold.make({ rollbacks }), older, earliest)
@@ -150,10 +150,4 @@ function wholeCheckpoint({ owner }: ParameterFold, bytes: Uint8Array): Checkpoin
     if (error instanceof RangeError) return null
     throw error
   }
-}
-
-/** Event ids of the rollbacks that a state says it follows. */
-function rollbacksBehind(state: Uint8Array): readonly string[] {
-  const { line } = decodeSections(state).facts as { readonly line?: { readonly rollbacks: readonly string[] } }
-  return line?.rollbacks ?? []
 }

@@ -154,7 +154,7 @@ test('every snapshot is what its log folds to', async () => {
 async function command<Result>(name: string, words: readonly string[]): Promise<Result> {
   const place = { dataDir: topology.dataDir(name), configPath: topology.configPath(name) }
   const { status, result, said } = await runCommand<Result>(words, { ...place, compileCache: join(folder, 'compiled') })
-  assert.equal(status, 0, said)
+  assert.equal(status, 0, `${said}${JSON.stringify(result)}`)
   return result!
 }
 

@@ -95,7 +95,7 @@ async function ranker(): Promise<ModelBucket> {
 
 async function command<Result>(words: readonly string[]): Promise<Result> {
   const { status, result, said } = await runCommand<Result>(words, { dataDir, configPath, compileCache })
-  assert.equal(status, 0, said)
+  assert.equal(status, 0, `${said}${JSON.stringify(result)}`)
   return result!
 }
 

@@ -4,6 +4,7 @@ import type { Tick } from '../../schemas/generated.ts'
 import type { Recorded, StepOutput } from '../../streams/processor/processor.ts'
 import {
   type ByteStream,
+  decodeSections,
   type Facts,
   type Section,
   type Sections,
@@ -35,6 +36,23 @@ interface OwnedBucketFacts {
   readonly slice: number
   readonly feed: DeltaFeedState
   readonly guard: GuardState | null
+}
+
+/** What an owner's dump says without being loaded: for whoever looks at checkpoints. Throws RangeError on another's. */
+export interface OwnedState {
+  readonly version: number
+  readonly lineage: number
+  /** Event ids of the rollbacks behind it. */
+  readonly rollbacks: readonly string[]
+  readonly held: Hold | null
+}
+
+export function ownedStateOf(dump: Uint8Array): OwnedState {
+  const sections = decodeSections(dump)
+  const { line, guard } = (sections.facts.owned ?? {}) as Partial<OwnedBucketFacts>
+  const { version } = decodeSections(sectionOf(sections, 'shard')).facts
+  if (!line || typeof version !== 'number') throw new RangeError('not the state of an owner of parameters')
+  return { version, lineage: line.lineage, rollbacks: line.rollbacks, held: guard?.held ?? null }
 }
 
 /** Slices go round: any common multiple of the tables' counts of slices would do. */
