@@ -3,6 +3,7 @@
 import { assert } from '../../streams/runtime/errors.ts'
 import { AdmissionFilter } from './admission-filter.ts'
 import { hashesOf, hashOf, idsOfHashes } from './id-hash.ts'
+import { initialValues } from './initial-values.ts'
 import { float32Max, type OptimizerReference } from './optimizers/optimizer.ts'
 import type { PushResult, Table, TableSpec } from './table.ts'
 import { dumpByteLength, emptyTableDump, readTableDump } from './table-dump.ts'
@@ -238,26 +239,4 @@ class MapTable implements Table {
 function refusalOf(given: Float32Array, eventTimeMs: number, limit: number): Refusal | null {
   if (!Number.isFinite(eventTimeMs)) return 'badTime'
   return given.every((value) => Math.abs(value) <= limit) ? null : 'nonFinite'
-}
-
-/** Uniform in [-scale, scale], from the id and the seed alone (murmur3's 32-bit finalizer over both halves). */
-function initialValues({ dimension, initialScale, seed }: TableSpec, id: bigint): Float32Array {
-  const values = new Float32Array(dimension)
-  if (initialScale === 0 || id === 0n) return values
-  const scale = Math.fround(initialScale)
-  const low = mixed(Number(id & 0xffffffffn) ^ seed)
-  const high = mixed(Number(id >> 32n) + low)
-  for (let column = 0; column < dimension; column++) {
-    const bits = mixed(high ^ mixed(low + Math.imul(column + 1, 0x9e3779b9)))
-    const odd = (((bits >>> 9) << 1) | 1) - 2 ** 23
-    values[column] = odd * 2 ** -23 * scale
-  }
-  return values
-}
-
-function mixed(bits: number): number {
-  let x = bits | 0
-  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b)
-  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
-  return (x ^ (x >>> 16)) | 0
 }

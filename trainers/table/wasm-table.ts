@@ -2,27 +2,13 @@
 
 import { assert } from '../../streams/runtime/errors.ts'
 import { admissionCellsOf } from './admission-filter.ts'
-import { tableKernelModule } from './kernel-module.ts'
 import { RemovedIds } from './removed-ids.ts'
 import type { PushResult, Table, TableSpec } from './table.ts'
-import {
-  admissionCellsIn,
-  blockViews,
-  checkedTableDump,
-  dumpBlocks,
-  dumpByteLength,
-  dumpHead,
-  rowsPerBlock,
-} from './table-dump.ts'
-import type { TableKernel } from './table-kernel.ts'
+import { admissionCellsIn, checkedTableDump, dumpBlocks, dumpByteLength, dumpHead } from './table-dump.ts'
+import { exportedRows, partBytes } from './table-export.ts'
+import { batchMax, type KernelViews, kernelViews, startKernel, type TableKernel } from './table-kernel.ts'
 import { slicesOf } from './table-slices.ts'
-import { assertTableSpec, optimizerOf, rowColumnsOf } from './table-spec.ts'
-
-/** Rows per kernel call, and ids that a segment or a chunk may hand over at once. */
-const batchMax = 256
-const idsMax = 4096
-const partBytes = 2 ** 20
-const memoryBytesMax = 2 ** 32 - 2 ** 16
+import { assertTableSpec, rowColumnsOf } from './table-spec.ts'
 
 export interface MeasuredTable extends Table {
   /** Bytes of memory that rows, index and working space take. */
@@ -33,7 +19,7 @@ export interface MeasuredTable extends Table {
  *  space for `rowsMax` rows is reserved at once, memory is taken as rows come. */
 export function wasmTable(spec: TableSpec): MeasuredTable {
   assertTableSpec(spec)
-  return new WasmTable(spec, tableKernelModule())
+  return new WasmTable(spec)
 }
 
 class WasmTable implements MeasuredTable {
@@ -44,33 +30,15 @@ class WasmTable implements MeasuredTable {
   readonly #cells: number
   readonly #removed = new RemovedIds()
   #writes = 0
-  #buffer: ArrayBufferLike | undefined
-  #ids!: BigUint64Array
-  #times!: Float64Array
-  #occurrences!: Uint32Array
-  #flags!: Uint8Array
-  #floats!: Float32Array
+  #views: KernelViews
 
-  constructor(spec: TableSpec, module: WebAssembly.Module) {
+  constructor(spec: TableSpec) {
     this.spec = spec
-    const { dimension, rowsMax, seed, initialScale, admission } = spec
-    const slices = slicesOf(spec)
-    this.sliceCount = slices.count
+    this.sliceCount = slicesOf(spec).count
     this.#rowColumns = rowColumnsOf(spec)
-    this.#cells = admissionCellsOf(admission)
-    const report = (count: number) => this.#removed.append(this.#idsAt(this.#kernel.removedAddress(), count))
-    this.#kernel = new WebAssembly.Instance(module, { table: { report } }).exports as unknown as TableKernel
-    const optimizer = optimizerOf(spec)
-    const [first = 0, second = 0, third = 0, fourth = 0] = optimizer.parameters(spec.optimizer, dimension)
-    const stateColumns = this.#rowColumns - dimension
-    this.#kernel.configureOptimizer(optimizer.number, dimension, stateColumns, first, second, third, fourth)
-    const sliceNumbers = [slices.bits, slices.rowsMax, slices.evicted] as const
-    const admittedAfter = admission?.occurrences ?? 1
-    const ready = this.#kernel.configure(rowsMax, seed, initialScale, ...sliceNumbers, this.#cells, admittedAfter)
-    assert(ready, `table ${spec.name}: no memory for its index`)
-    const needed = this.#kernel.neededBytes()
-    assert(needed <= memoryBytesMax, `table ${spec.name}: ${rowsMax} rows take ${needed} bytes, one memory has 4 GiB`)
-    this.#remakeViews()
+    this.#cells = admissionCellsOf(spec.admission)
+    this.#kernel = startKernel(spec, (ids) => this.#removed.append(ids))
+    this.#views = kernelViews(this.#kernel, this.#rowColumns)
   }
 
   get rows(): number {
@@ -87,7 +55,7 @@ class WasmTable implements MeasuredTable {
     for (let start = 0; start < count; start += batchMax) {
       const size = this.#fillIds(ids, count, start)
       this.#kernel.pull(size)
-      out.set(this.#floats.subarray(0, size * dimension), start * dimension)
+      out.set(this.#views.floats.subarray(0, size * dimension), start * dimension)
     }
   }
 
@@ -96,7 +64,7 @@ class WasmTable implements MeasuredTable {
     for (let start = 0; start < count; start += batchMax) {
       const size = this.#fillIds(ids, count, start)
       this.#kernel.contains(size)
-      out.set(this.#flags.subarray(0, size), start)
+      out.set(this.#views.flags.subarray(0, size), start)
     }
   }
 
@@ -105,7 +73,7 @@ class WasmTable implements MeasuredTable {
     for (let start = 0; start < count; start += batchMax) {
       const size = this.#fillIds(ids, count, start)
       this.#kernel.eventTimes(size)
-      out.set(this.#times.subarray(0, size), start)
+      out.set(this.#views.times.subarray(0, size), start)
     }
   }
 
@@ -119,8 +87,8 @@ class WasmTable implements MeasuredTable {
     assert(occurrences === undefined || occurrences.length >= count, 'push: an array is too short')
     return this.#write(ids, count, gradients, eventTimesMs, (size, start) => {
       if (this.#cells > 0) {
-        if (occurrences) this.#occurrences.set(occurrences.subarray(start, start + size))
-        else this.#occurrences.fill(1)
+        if (occurrences) this.#views.occurrences.set(occurrences.subarray(start, start + size))
+        else this.#views.occurrences.fill(1)
       }
       return this.#kernel.push(size)
     })
@@ -156,7 +124,7 @@ class WasmTable implements MeasuredTable {
     let filled = 0
     for (let chunk = 0; chunk < chunks; chunk++) {
       const size = this.#kernel.collectTouched(chunk)
-      ids.set(this.#ids.subarray(0, size), filled)
+      ids.set(this.#views.ids.subarray(0, size), filled)
       filled += size
     }
     assert(filled === ids.length, `table ${this.spec.name}: ${filled} touched ids found, ${ids.length} counted`)
@@ -189,27 +157,12 @@ class WasmTable implements MeasuredTable {
     const unchanged = () => assert(writes === this.#writes, `table ${this.spec.name} was written to during its dump`)
     const head = dumpHead(this.spec, this.rows, this.#admissionCells())
     for (let start = 0; start < head.length; start += partBytes) {
-      unchanged()
       yield head.subarray(start, start + partBytes)
-    }
-    const rowBytes = 16 + this.#rowColumns * 4
-    const partRows = Math.max(1, Math.floor(partBytes / (rowBytes * rowsPerBlock))) * rowsPerBlock
-    const hashes = new BigUint64Array(partRows + idsMax)
-    let held = 0
-    let segment = 0
-    for (let left = this.rows; left > 0; ) {
       unchanged()
-      while (held < Math.min(partRows, left)) {
-        const size = this.#kernel.collectHashes(segment)
-        hashes.set(this.#ids.subarray(0, size).sort(), held)
-        held += size
-        segment = this.#kernel.nextSegment(segment)
-      }
-      const count = Math.min(partRows, left)
-      yield this.#exported(hashes.subarray(0, count), rowBytes)
-      hashes.copyWithin(0, count, held)
-      held -= count
-      left -= count
+    }
+    for (const part of exportedRows(this.#kernel, this.#views, this.rows, this.#rowColumns)) {
+      yield part
+      unchanged()
     }
   }
 
@@ -221,29 +174,15 @@ class WasmTable implements MeasuredTable {
     this.#freshViews()
     this.#admissionCells().set(admissionCellsIn(this.spec, bytes))
     for (const { block } of dumpBlocks(this.spec, bytes)) {
-      this.#ids.set(block.ids)
-      this.#times.set(block.eventTimesMs)
-      this.#floats.set(block.rows)
+      this.#views.ids.set(block.ids)
+      this.#views.times.set(block.eventTimesMs)
+      this.#views.floats.set(block.rows)
       const placed = this.#kernel.importRows(block.ids.length)
       this.#freshViews()
       if (placed) continue
       this.#kernel.clear()
       throw new RangeError(`dump does not fit table ${this.spec.name}: its rows need more than one memory of 4 GiB`)
     }
-  }
-
-  /** Whole blocks of rows, but for the last of all. */
-  #exported(hashes: BigUint64Array, rowBytes: number): Uint8Array {
-    const bytes = new Uint8Array(hashes.length * rowBytes)
-    for (let start = 0; start < hashes.length; start += rowsPerBlock) {
-      const size = this.#fillIds(hashes, hashes.length, start)
-      this.#kernel.exportRows(size)
-      const block = blockViews(bytes.buffer, start * rowBytes, size, this.#rowColumns)
-      block.ids.set(this.#ids.subarray(0, size))
-      block.eventTimesMs.set(this.#times.subarray(0, size))
-      block.rows.set(this.#floats.subarray(0, size * this.#rowColumns))
-    }
-    return bytes
   }
 
   #write(
@@ -261,8 +200,8 @@ class WasmTable implements MeasuredTable {
     let [updated, nonFinite, badTime, noMemory, unadmitted, evicted] = [0, 0, 0, 0, 0, 0]
     for (let start = 0; start < count; start += batchMax) {
       const size = this.#fillIds(ids, count, start)
-      this.#times.set(eventTimesMs.subarray(start, start + size))
-      this.#floats.set(rows.subarray(start * dimension, (start + size) * dimension))
+      this.#views.times.set(eventTimesMs.subarray(start, start + size))
+      this.#views.floats.set(rows.subarray(start * dimension, (start + size) * dimension))
       updated += call(size, start)
       nonFinite += kernel.nonFiniteRows()
       badTime += kernel.badTimeRows()
@@ -277,12 +216,8 @@ class WasmTable implements MeasuredTable {
   /** Returns how many of the `count` ids fit from `start`. */
   #fillIds(ids: BigUint64Array, count: number, start: number): number {
     const size = Math.min(batchMax, count - start)
-    this.#ids.set(ids.subarray(start, start + size))
+    this.#views.ids.set(ids.subarray(start, start + size))
     return size
-  }
-
-  #idsAt(address: number, count: number): BigUint64Array {
-    return new BigUint64Array(this.#kernel.memory.buffer, address >>> 0, count)
   }
 
   #admissionCells(): Uint32Array {
@@ -291,16 +226,6 @@ class WasmTable implements MeasuredTable {
 
   /** A memory that has grown has a new buffer, and views of the old one are empty: due after each call that adds rows. */
   #freshViews(): void {
-    if (this.#buffer !== this.#kernel.memory.buffer) this.#remakeViews()
-  }
-
-  #remakeViews(): void {
-    const { buffer } = this.#kernel.memory
-    this.#buffer = buffer
-    this.#ids = this.#idsAt(this.#kernel.idsAddress(), idsMax)
-    this.#times = new Float64Array(buffer, this.#kernel.timesAddress() >>> 0, batchMax)
-    this.#occurrences = new Uint32Array(buffer, this.#kernel.occurrencesAddress() >>> 0, batchMax)
-    this.#flags = new Uint8Array(buffer, this.#kernel.flagsAddress() >>> 0, batchMax)
-    this.#floats = new Float32Array(buffer, this.#kernel.floatsAddress() >>> 0, batchMax * this.#rowColumns)
+    if (this.#views.buffer !== this.#kernel.memory.buffer) this.#views = kernelViews(this.#kernel, this.#rowColumns)
   }
 }

@@ -1,26 +1,20 @@
-// The table's exported calls. Each works on a batch in the scratch area, group by group: locate the rows, then copy or
-// update. What `locate` finds is checked against the whole id before it is used.
+// The table's exported calls. Each works on a batch in the scratch area: locate the rows, then copy or update.
 
 import { acceptableGradient, copyFloats, finiteValues, writeInitial } from './arithmetic'
-import { admits, bytesOfAdmission, cellsAddress, clearAdmission, createAdmission } from './admission'
+import { bytesOfAdmission, cellsAddress, clearAdmission, createAdmission } from './admission'
 import {
-  beginBatch, createBatch, flags, floats, groupMax, hashAt, idAt, ids, likelyEntryAt, likelyRowAt, locate, occurrences,
-  occurrencesAt, removed, removedMax, timeAt, times,
+  beginBatch, createBatch, flags, floats, groupMax, idAt, ids, locate, occurrences, removed, timeAt, times,
 } from './batch'
-import {
-  bytesOfSlices, countRow, createSlices, gatheredAt, gatherSlice, isFull, selectOldest, sliceOf,
-} from './eviction'
+import { bytesOfSlices, createSlices, gatheredAt, gatherSlice } from './eviction'
 import { hashOf, idOfHash } from './id-hash'
-import {
-  addSlot, bytesOfIndex, createIndex, directorySize, findSlot, hashesOfSegment, makeRoom, removeSlot, rowIn, segmentEnd,
-} from './index-segments'
+import { bytesOfIndex, createIndex, directorySize, hashesOfSegment, segmentEnd } from './index-segments'
 import { mark, reserve, rewind } from './memory'
-import { createOptimizer, startState, update } from './optimizer'
+import { createOptimizer, update } from './optimizer'
+import {
+  admit, clearOutcome, create, createRowStore, evicted, find, flushReport, forget, forgetReported, foundRow, insert,
+  noMemory, unadmitted,
+} from './row-store'
 import * as rows from './rows'
-
-/** Called with the number of ids in the removed column, when eviction or expiry has removed them. */
-@external('table', 'report')
-declare function report(count: u32): void
 
 let dimension: u32 = 0
 let columns: u32 = 0
@@ -29,17 +23,10 @@ let scale: f32 = 0
 let rowsMax: u32 = 0
 let sliceBits: u32 = 0
 let sliceRowsMax: u32 = 0
-let evictedAtOnce: u32 = 1
 let scratchEnd: u64 = 0
 let needed: u64 = 0
 let nonFinite: u32 = 0
 let badTime: u32 = 0
-let noMemory: u32 = 0
-let unadmitted: u32 = 0
-let evicted: u32 = 0
-let pending: u32 = 0
-/** The row that `find` or `ensure` came to. */
-let foundRow: u32 = 0
 
 export function configureOptimizer(
   kind: u32, dimensionOf: u32, stateColumns: u32, first: f64, second: f64, third: f64, fourth: f64,
@@ -59,7 +46,7 @@ export function configure(
   scale = scaleOf
   sliceBits = sliceBitsOf
   sliceRowsMax = sliceRowsMaxOf
-  evictedAtOnce = evictedOf
+  createRowStore(dimension, seed, scale, evictedOf)
   needed =
     mark() + rows.bytesOfRows(rowsMax, usize(columns) << 2) + bytesOfIndex(rowsMax) +
     bytesOfSlices(sliceBits, sliceRowsMax) + bytesOfAdmission(cells) + 65536 + (u64(columns) << 10)
@@ -138,6 +125,8 @@ export function eventTimes(count: u32): void {
 /** Returns how many rows changed. */
 export function push(count: u32): u32 {
   clearOutcome()
+  nonFinite = 0
+  badTime = 0
   beginBatch(count)
   let updated: u32 = 0
   let gradient = floats
@@ -168,6 +157,8 @@ export function push(count: u32): u32 {
 /** Returns how many rows were written. */
 export function set(count: u32): u32 {
   clearOutcome()
+  nonFinite = 0
+  badTime = 0
   beginBatch(count)
   let updated: u32 = 0
   const width = usize(dimension) << 2
@@ -255,101 +246,4 @@ export function importRows(count: u32): bool {
     copyFloats(entry + rows.entryBytes, from, columns)
   }
   return true
-}
-
-/** Entry of the i-th id's row, or 0. */
-// @ts-ignore: decorator
-@inline
-function find(i: u32): usize {
-  const entry = likelyEntryAt(i)
-  if (entry != 0 && load<u64>(entry) == idAt(i)) {
-    foundRow = likelyRowAt(i)
-    return entry
-  }
-  return findAgain(i)
-}
-
-/** A tag was not the id's own, or rows have come and gone within the batch. */
-function findAgain(i: u32): usize {
-  if (idAt(i) == 0) return 0
-  const slot = findSlot(idAt(i), hashAt(i))
-  if (slot == 0) return 0
-  foundRow = rowIn(slot)
-  return rows.entryOf(foundRow)
-}
-
-/** A row for the i-th id, which has none, or 0 while it has not been seen often enough. */
-function admit(i: u32): usize {
-  if (admits(hashAt(i), occurrencesAt(i))) return create(i)
-  unadmitted++
-  return 0
-}
-
-/** A row with initial values for the i-th id, which has none; rows of a full slice make way. 0 when memory is out. */
-function create(i: u32): usize {
-  const hash = hashAt(i)
-  const slice = sliceOf(hash)
-  const room = !isFull(slice) || evict(slice)
-  const entry = room ? insert(idAt(i), hash, timeAt(i)) : 0
-  if (entry == 0) {
-    noMemory++
-    return 0
-  }
-  const values = entry + rows.entryBytes
-  writeInitial(idAt(i), seed, scale, dimension, values)
-  startState(values)
-  return entry
-}
-
-function insert(id: u64, hash: u64, time: f64): usize {
-  if (!makeRoom(hash)) return 0
-  const row = rows.takeRow(id)
-  if (!rows.isRow(row)) return 0
-  addSlot(hash, row)
-  countRow(sliceOf(hash), 1)
-  foundRow = row
-  const entry = rows.entryOf(row)
-  store<f64>(entry, time, 8)
-  return entry
-}
-
-/** False when there is no memory to list the slice's rows. */
-function evict(slice: u32): bool {
-  const listed = gatherSlice(slice)
-  if (listed < 0) return false
-  selectOldest(evictedAtOnce, u32(listed))
-  for (let index: u32 = 0; index < evictedAtOnce; index++) forgetReported(load<u64>(gatheredAt(index)))
-  flushReport()
-  evicted += evictedAtOnce
-  return true
-}
-
-function forgetReported(id: u64): void {
-  forget(id)
-  store<u64>(removed + (usize(pending) << 3), id)
-  pending++
-  if (pending == removedMax) flushReport()
-}
-
-function flushReport(): void {
-  if (pending != 0) report(pending)
-  pending = 0
-}
-
-function forget(id: u64): void {
-  const hash = hashOf(id)
-  const slot = findSlot(id, hash)
-  if (slot == 0) return
-  const row = rowIn(slot)
-  removeSlot(slot, hash)
-  rows.releaseRow(row)
-  countRow(sliceOf(hash), -1)
-}
-
-function clearOutcome(): void {
-  nonFinite = 0
-  badTime = 0
-  noMemory = 0
-  unadmitted = 0
-  evicted = 0
 }
