@@ -8,8 +8,6 @@ import { entryOf } from './rows'
 
 /** Ids per call. 256 rows of 32 floats and their scratch stay within a second-level cache. */
 export const batchMax: u32 = 256
-/** Rows whose lines are touched before the first of them is used. */
-export const groupMax: u32 = 256
 /** Touching goes by eight, so lists are filled up with address 0, which is readable and unimportant. */
 const unrolled: u32 = 8
 /** Ids that may leave the table in one report. */
@@ -61,32 +59,27 @@ export function likelyRowAt(i: u32): u32 { return load<u32>(rowNumbers + (usize(
 @inline
 export function likelyEntryAt(i: u32): usize { return usize(load<u32>(addresses + (usize(i) << 2))) }
 
-/** Hashes the first `count` ids and touches their index lines. */
-export function beginBatch(count: u32): void {
+/** Hashes the first `count` ids, finds their likely rows and touches `rowBytes` of each. */
+export function locate(count: u32, rowBytes: usize): void {
   for (let i: u32 = 0; i < count; i++) {
     const hash = hashOf(idAt(i))
     store<u64>(hashes + (usize(i) << 3), hash)
     store<u32>(addresses + (usize(i) << 2), u32(homeSlot(hash)))
   }
-  touchLines(0, count, 0)
-}
-
-/** Finds the likely rows of the ids from `from` to before `to`, and touches `rowBytes` of each. */
-export function locate(from: u32, to: u32, rowBytes: usize): void {
-  for (let i = from; i < to; i++) {
+  touchLines(count, 0)
+  for (let i: u32 = 0; i < count; i++) {
     const next = likelySlot(hashAt(i))
     store<u32>(rowNumbers + (usize(i) << 2), next - 1)
     store<u32>(addresses + (usize(i) << 2), next != 0 ? u32(entryOf(next - 1)) : 0)
   }
-  for (let offset: usize = 0; offset < rowBytes; offset += 64) touchLines(from, to, offset)
+  for (let offset: usize = 0; offset < rowBytes; offset += 64) touchLines(count, offset)
 }
 
-/** `from` is a multiple of eight; so is `to`, or it is the end of the batch. */
-function touchLines(from: u32, to: u32, offset: usize): void {
+function touchLines(count: u32, offset: usize): void {
   let seen: u32 = 0
-  for (let i = to; (i & (unrolled - 1)) != 0; i++) store<u32>(addresses + (usize(i) << 2), 0)
-  let at = addresses + (usize(from) << 2)
-  const end = addresses + (usize(to) << 2)
+  for (let i = count; (i & (unrolled - 1)) != 0; i++) store<u32>(addresses + (usize(i) << 2), 0)
+  let at = addresses
+  const end = addresses + (usize(count) << 2)
   while (at < end) {
     seen += load<u32>(usize(load<u32>(at)) + offset)
     seen += load<u32>(usize(load<u32>(at, 4)) + offset)

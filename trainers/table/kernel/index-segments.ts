@@ -57,7 +57,7 @@ export function homeSlot(hash: u64): usize {
   return segmentOf(hash) + headerBytes + usize(u32(hash >> 32) & slotMask) * slotBytes
 }
 
-/** Entry address of the first row whose tag fits, likely the id's own, or 0. Reads no entry. */
+/** Row number + 1 of the first slot whose tag fits, likely the id's own, or 0. Reads no entry. */
 // @ts-ignore: decorator
 @inline
 export function likelySlot(hash: u64): u32 {

@@ -3,7 +3,7 @@
 import { acceptableGradient, copyFloats, finiteValues, writeInitial } from './arithmetic'
 import { bytesOfAdmission, cellsAddress, clearAdmission, createAdmission } from './admission'
 import {
-  beginBatch, createBatch, flags, floats, groupMax, idAt, ids, locate, occurrences, removed, timeAt, times,
+  createBatch, flags, floats, idAt, ids, locate, occurrences, removed, timeAt, times,
 } from './batch'
 import { bytesOfSlices, createSlices, gatheredAt, gatherSlice } from './eviction'
 import { hashOf, idOfHash } from './id-hash'
@@ -87,38 +87,26 @@ export function evictedRows(): u32 { return evicted }
 
 export function pull(count: u32): void {
   const width = usize(dimension) << 2
-  beginBatch(count)
   let out = floats
-  for (let from: u32 = 0; from < count; from += groupMax) {
-    const to = min(from + groupMax, count)
-    locate(from, to, rows.entryBytes + width)
-    for (let i = from; i < to; i++, out += width) {
-      const entry = find(i)
-      if (entry != 0) copyFloats(out, entry + rows.entryBytes, dimension)
-      else if (idAt(i) != 0) writeInitial(idAt(i), seed, scale, dimension, out)
-      else memory.fill(out, 0, width)
-    }
+  locate(count, rows.entryBytes + width)
+  for (let i: u32 = 0; i < count; i++, out += width) {
+    const entry = find(i)
+    if (entry != 0) copyFloats(out, entry + rows.entryBytes, dimension)
+    else if (idAt(i) != 0) writeInitial(idAt(i), seed, scale, dimension, out)
+    else memory.fill(out, 0, width)
   }
 }
 
 export function contains(count: u32): void {
-  beginBatch(count)
-  for (let from: u32 = 0; from < count; from += groupMax) {
-    const to = min(from + groupMax, count)
-    locate(from, to, rows.entryBytes)
-    for (let i = from; i < to; i++) store<u8>(flags + usize(i), u8(find(i) != 0))
-  }
+  locate(count, rows.entryBytes)
+  for (let i: u32 = 0; i < count; i++) store<u8>(flags + usize(i), u8(find(i) != 0))
 }
 
 export function eventTimes(count: u32): void {
-  beginBatch(count)
-  for (let from: u32 = 0; from < count; from += groupMax) {
-    const to = min(from + groupMax, count)
-    locate(from, to, rows.entryBytes)
-    for (let i = from; i < to; i++) {
-      const entry = find(i)
-      store<f64>(times + (usize(i) << 3), entry != 0 ? load<f64>(entry, 8) : 0)
-    }
+  locate(count, rows.entryBytes)
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = find(i)
+    store<f64>(times + (usize(i) << 3), entry != 0 ? load<f64>(entry, 8) : 0)
   }
 }
 
@@ -127,28 +115,24 @@ export function push(count: u32): u32 {
   clearOutcome()
   nonFinite = 0
   badTime = 0
-  beginBatch(count)
   let updated: u32 = 0
   let gradient = floats
   const width = usize(dimension) << 2
-  for (let from: u32 = 0; from < count; from += groupMax) {
-    const to = min(from + groupMax, count)
-    locate(from, to, rows.entryBytes + (usize(columns) << 2))
-    for (let i = from; i < to; i++, gradient += width) {
-      if (idAt(i) == 0) continue
-      const time = timeAt(i)
-      if (!isFinite(time)) badTime++
-      else if (!acceptableGradient(gradient, dimension)) nonFinite++
-      else {
-        let entry = find(i)
-        if (entry == 0) entry = admit(i)
-        if (entry == 0) continue
-        const before = load<f64>(entry, 8)
-        update(entry + rows.entryBytes, gradient, time - before)
-        if (time > before) store<f64>(entry, time, 8)
-        rows.touch(foundRow)
-        updated++
-      }
+  locate(count, rows.entryBytes + (usize(columns) << 2))
+  for (let i: u32 = 0; i < count; i++, gradient += width) {
+    if (idAt(i) == 0) continue
+    const time = timeAt(i)
+    if (!isFinite(time)) badTime++
+    else if (!acceptableGradient(gradient, dimension)) nonFinite++
+    else {
+      let entry = find(i)
+      if (entry == 0) entry = admit(i)
+      if (entry == 0) continue
+      const before = load<f64>(entry, 8)
+      update(entry + rows.entryBytes, gradient, time - before)
+      if (time > before) store<f64>(entry, time, 8)
+      rows.touch(foundRow)
+      updated++
     }
   }
   return updated
@@ -159,26 +143,22 @@ export function set(count: u32): u32 {
   clearOutcome()
   nonFinite = 0
   badTime = 0
-  beginBatch(count)
   let updated: u32 = 0
   const width = usize(dimension) << 2
-  for (let from: u32 = 0; from < count; from += groupMax) {
-    const to = min(from + groupMax, count)
-    locate(from, to, rows.entryBytes + width)
-    for (let i = from; i < to; i++) {
-      if (idAt(i) == 0) continue
-      const values = floats + usize(i) * width
-      if (!isFinite(timeAt(i))) badTime++
-      else if (!finiteValues(values, dimension)) nonFinite++
-      else {
-        let entry = find(i)
-        if (entry == 0) entry = create(i)
-        if (entry == 0) continue
-        copyFloats(entry + rows.entryBytes, values, dimension)
-        store<f64>(entry, timeAt(i), 8)
-        rows.touch(foundRow)
-        updated++
-      }
+  locate(count, rows.entryBytes + width)
+  for (let i: u32 = 0; i < count; i++) {
+    if (idAt(i) == 0) continue
+    const values = floats + usize(i) * width
+    if (!isFinite(timeAt(i))) badTime++
+    else if (!finiteValues(values, dimension)) nonFinite++
+    else {
+      let entry = find(i)
+      if (entry == 0) entry = create(i)
+      if (entry == 0) continue
+      copyFloats(entry + rows.entryBytes, values, dimension)
+      store<f64>(entry, timeAt(i), 8)
+      rows.touch(foundRow)
+      updated++
     }
   }
   return updated
@@ -223,16 +203,12 @@ export function nextSegment(entry: u32): u32 {
 export function exportRows(count: u32): void {
   for (let i: u32 = 0; i < count; i++) store<u64>(ids + (usize(i) << 3), idOfHash(idAt(i)))
   const width = usize(columns) << 2
-  beginBatch(count)
   let out = floats
-  for (let from: u32 = 0; from < count; from += groupMax) {
-    const to = min(from + groupMax, count)
-    locate(from, to, rows.entryBytes + width)
-    for (let i = from; i < to; i++, out += width) {
-      const entry = find(i)
-      copyFloats(out, entry + rows.entryBytes, columns)
-      store<f64>(times + (usize(i) << 3), load<f64>(entry, 8))
-    }
+  locate(count, rows.entryBytes + width)
+  for (let i: u32 = 0; i < count; i++, out += width) {
+    const entry = find(i)
+    copyFloats(out, entry + rows.entryBytes, columns)
+    store<f64>(times + (usize(i) << 3), load<f64>(entry, 8))
   }
 }
 
