@@ -1,5 +1,5 @@
 // The published videos as the item encoder knows them, in the order they were published, and which of them a row belongs to.
-import type { VideosRecord } from '../../schemas/generated.ts'
+import type { AnyRecord, VideosRecord } from '../../schemas/generated.ts'
 import { type RowId, rowId } from '../../schemas/ids.ts'
 import type { VideoFacts } from '../../streams/features/feature.ts'
 import { foldVideoFacts } from '../../streams/features/video-facts.ts'
@@ -76,4 +76,19 @@ export class EncoderCatalog {
     this.#factsByVideo.set(facts.videoId, facts)
     this.#videoByRow.set(rowId('video', facts.videoId), facts.videoId)
   }
+}
+
+const videosTypes: Readonly<Record<VideosRecord['type'], true>> = {
+  VideoUploaded: true,
+  VideoTranscoded: true,
+  VideoFingerprinted: true,
+  VideoEmbedded: true,
+  VideoModerated: true,
+  VideoPublished: true,
+  VideoTakenDown: true,
+}
+
+/** Whether the record is one that the catalog folds. */
+export function isVideosRecord(record: AnyRecord): record is VideosRecord {
+  return record.type in videosTypes
 }

@@ -6,7 +6,7 @@ import { assert } from '../../streams/runtime/errors.ts'
 import type { ModelSpec } from '../model/model-spec.ts'
 import { type DumpableReplica, replica } from '../model/replica.ts'
 import { decodeSections, encodeSections, sectionOf } from '../model/sections.ts'
-import { EncoderCatalog } from './encoder-catalog.ts'
+import { EncoderCatalog, isVideosRecord } from './encoder-catalog.ts'
 import { Generations, type GenerationsFacts } from './generations.ts'
 import type { ItemEncoder, ItemEncoderOptions } from './item-encoder.ts'
 
@@ -24,6 +24,7 @@ interface EncoderFacts {
   readonly waiting: readonly string[]
   readonly stale: readonly string[]
   readonly isLate: boolean
+  readonly mendedNumber: number
   readonly newestTimeMs: number
   readonly eventTimeMs: number
 }
@@ -40,8 +41,10 @@ export class GenerationEncoder implements ItemEncoder {
   #waiting = new Set<string>()
   /** Videos whose rows came with a snapshot or late: encoded anew, slice by slice, under the generations there are. */
   #stale = new Set<string>()
-  /** Rows came late: every video becomes stale when nothing else waits. */
+  /** Rows came late: every video becomes stale when nothing else waits, once in a generation and when nothing else comes. */
   #isLate = false
+  /** Generation under which that was done last. */
+  #mendedNumber = 0
   /** Newest log time of a delta. */
   #newestTimeMs = Number.MIN_SAFE_INTEGER
   #eventTimeMs = 0
@@ -81,11 +84,11 @@ export class GenerationEncoder implements ItemEncoder {
     // Rows of other buckets that are about as old as the generation come before its first slice.
     const { buckets } = this.#replica.bucketing
     const isSettled = buckets === 1 || this.#newestTimeMs >= (this.#startedTimeMs ?? 0) + lateMs
-    this.#carryOn(output, isSettled)
+    this.#carryOn(output, isSettled, this.#mendedNumber === this.generation)
   }
 
   idle(output: StepOutput): boolean {
-    this.#carryOn(output, true)
+    this.#carryOn(output, true, false)
     return this.#generations.next !== null || this.#stale.size > 0 || this.#isLate
   }
 
@@ -119,6 +122,7 @@ export class GenerationEncoder implements ItemEncoder {
       waiting: [...this.#waiting],
       stale: [...this.#stale],
       isLate: this.#isLate,
+      mendedNumber: this.#mendedNumber,
       newestTimeMs: this.#newestTimeMs,
       eventTimeMs: this.#eventTimeMs,
     }
@@ -142,6 +146,7 @@ export class GenerationEncoder implements ItemEncoder {
     this.#startedTimeMs = facts.startedTimeMs
     this.#stale = new Set(facts.stale)
     this.#isLate = facts.isLate
+    this.#mendedNumber = facts.mendedNumber
     this.#newestTimeMs = facts.newestTimeMs
     this.#eventTimeMs = facts.eventTimeMs
   }
@@ -175,6 +180,8 @@ export class GenerationEncoder implements ItemEncoder {
     this.#startedTimeMs = timestampMs
     if (this.#generations.next) this.#continue([...this.#waiting], output, delta.eventTimeMs)
     this.#generations.begin()
+    // Every video is encoded with the rows as they are from here on.
+    this.#isLate = false
     this.#waiting = new Set(this.#catalog.videoIds)
   }
 
@@ -200,11 +207,12 @@ export class GenerationEncoder implements ItemEncoder {
   }
 
   /** One slice of what is stale and one of the generation under way, and its end where nothing is missing any more. */
-  #carryOn(output: StepOutput, isSettled: boolean): void {
+  #carryOn(output: StepOutput, isSettled: boolean, isMended: boolean): void {
     if (this.#stale.size > 0) this.#encode(this.#sliceOf(this.#stale), output, this.#eventTimeMs)
     if (this.#generations.next && isSettled) this.#continue(this.#sliceOf(this.#waiting), output, this.#eventTimeMs)
-    if (!this.#isLate || this.#stale.size > 0 || this.#generations.next) return
+    if (!this.#isLate || isMended || this.#stale.size > 0 || this.#generations.next) return
     this.#isLate = false
+    this.#mendedNumber = this.generation
     this.#stale = new Set(this.#catalog.videoIds)
   }
 
@@ -225,20 +233,6 @@ export class GenerationEncoder implements ItemEncoder {
     const deltas = Math.max(1, (buckets * this.#generationMs) / 2 / deltaIntervalMs)
     return Math.min(sliceVideosMax, Math.max(sliceVideosMin, Math.ceil(this.#catalog.size / deltas)))
   }
-}
-
-const videosTypes: Readonly<Record<VideosRecord['type'], true>> = {
-  VideoUploaded: true,
-  VideoTranscoded: true,
-  VideoFingerprinted: true,
-  VideoEmbedded: true,
-  VideoModerated: true,
-  VideoPublished: true,
-  VideoTakenDown: true,
-}
-
-function isVideosRecord(record: AnyRecord): record is VideosRecord {
-  return record.type in videosTypes
 }
 
 function timeOf(record: AnyRecord): number {
