@@ -1,8 +1,9 @@
 // One drill: a real topology on a real Kafka under load, a fault at seeded random moments, a clean end, and a verdict by an
 // independent fold of what the log then holds.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FreshetError } from '../../streams/runtime/errors.ts'
 import type { Runtime } from '../../streams/runtime/runtime.ts'
 import { seededRandom } from '../simulation/seeded-random.ts'
 import type { Fault } from './faults.ts'
@@ -44,6 +45,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const { fault, moments, seed, runtime, say } = options
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), `freshet-drill-${fault.name}-`))
   mkdirSync(folder, { recursive: true })
+  if (readdirSync(folder).length > 0) throw new FreshetError('usage', `${folder} is not empty: name a fresh folder`)
   const startedMs = runtime.clock.monotonicMs()
   const random = seededRandom(seed)
   const recoveriesMs: number[] = []

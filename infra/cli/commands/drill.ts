@@ -1,4 +1,5 @@
 // freshet drill NAME: breaks a real topology under load and proves from its log that nothing was lost and nothing doubled.
+import process from 'node:process'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
 import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
 import { type DrillReport, runDrill } from '../../drills/drill-run.ts'
@@ -14,6 +15,8 @@ export async function run([name]: string[], options: Record<string, unknown>): P
   }
   const fault = faults.find((known) => known.name === name)
   if (!fault) throw new FreshetError('usage', `there is no drill ${name}; name one of\n${list}`)
+  // Whoever ends a drill ends the brokers and processes it started: they go at the exit of this one.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   const report = await runDrill({
     fault,
     moments: positive('--moments', options.moments),

@@ -26,6 +26,7 @@ export function viewCheck(contents: LogContents, spec: ModelSpec, stateByBucket:
     owner.load(bucket, shard)
     for (const table of spec.tables) {
       const { ids } = readTableDump(table, decodeSnapshot(spec, shard).dumpByTable.get(table.name)!)
+      if (ids.length === 0) continue
       const [left, right] = [follower, owner].map((parameters) => {
         const out = new Float32Array(ids.length * table.dimension)
         parameters.rows(table.name, bucket).pull(ids, ids.length, out)
