@@ -1,41 +1,35 @@
 // Ids that left a table by themselves, until somebody asks for them: none is lost, each is told once.
 
 export class RemovedIds {
-  #ids = new BigUint64Array(0)
-  #count = 0
+  #reports: BigUint64Array[] = []
 
+  /** Copies them. */
   append(ids: BigUint64Array): void {
-    if (this.#count + ids.length > this.#ids.length) this.#grow(ids.length)
-    this.#ids.set(ids, this.#count)
-    this.#count += ids.length
+    this.#reports.push(ids.slice())
   }
 
   /** Distinct, ascending; there are none after. */
   drain(): BigUint64Array {
-    const ids = distinct(this.#ids.subarray(0, this.#count))
+    const ids = new BigUint64Array(this.#reports.reduce((length, report) => length + report.length, 0))
+    let filled = 0
+    for (const report of this.#reports) {
+      ids.set(report, filled)
+      filled += report.length
+    }
     this.clear()
-    return ids
+    return distinct(ids.sort())
   }
 
   clear(): void {
-    this.#ids = new BigUint64Array(0)
-    this.#count = 0
-  }
-
-  #grow(by: number): void {
-    const kept = distinct(this.#ids.subarray(0, this.#count))
-    this.#ids = new BigUint64Array(Math.max(1024, 2 * (kept.length + by)))
-    this.#ids.set(kept)
-    this.#count = kept.length
+    this.#reports = []
   }
 }
 
-function distinct(ids: BigUint64Array): BigUint64Array {
-  const sorted = ids.slice().sort()
+function distinct(ascending: BigUint64Array): BigUint64Array {
   let count = 0
-  for (let index = 0; index < sorted.length; index++) {
-    if (index > 0 && sorted[index] === sorted[count - 1]) continue
-    sorted[count++] = sorted[index]!
+  for (let index = 0; index < ascending.length; index++) {
+    if (index > 0 && ascending[index] === ascending[count - 1]) continue
+    ascending[count++] = ascending[index]!
   }
-  return sorted.slice(0, count)
+  return ascending.slice(0, count)
 }

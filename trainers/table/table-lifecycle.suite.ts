@@ -25,20 +25,20 @@ export function describeTableLifecycle(name: string, makeTable: (spec: TableSpec
     })
 
     test('a sixteenth of a slice leaves at once, and which rows go does not depend on the past', () => {
-      const spec = { ...baseSpec, dimension: 1, rowsMax: 40_000, optimizer: optimizers.sum, initialScale: 0 }
+      const spec = { ...baseSpec, dimension: 1, rowsMax: 20_000, optimizer: optimizers.sum, initialScale: 0 }
       const table = makeTable(spec)
       assert.equal(table.sliceCount, 2)
-      const ids = idsFrom(1, 39_000)
+      const ids = idsFrom(1, 19_500)
       const times = Float64Array.from(ids, (_, index) => (index * 7919) % 1009)
       table.push(ids, ids.length, new Float32Array(ids.length).fill(1), times)
       const loaded = makeTable(spec)
       loaded.load(table.dump())
-      const later = idsFrom(50_000, 9000)
+      const later = idsFrom(50_000, 5000)
       const outcomes = [table, loaded, mapLoaded(spec, table.dump())].map((each) => {
         const outcome = pushed(each, [...later], 1, 500)
         return { outcome, removed: each.drainRemoved(), dump: Buffer.from(each.dump()).toString('base64') }
       })
-      assert.ok(outcomes[0]!.outcome.evicted >= 9000 - 1000)
+      assert.ok(outcomes[0]!.outcome.evicted >= 5000 - 500)
       for (const other of outcomes.slice(1)) {
         assert.deepEqual(other.outcome, outcomes[0]!.outcome)
         assert.deepEqual(other.removed, outcomes[0]!.removed)
@@ -48,7 +48,7 @@ export function describeTableLifecycle(name: string, makeTable: (spec: TableSpec
     })
 
     test('rows expire by event time, slice by slice, and come back afresh', () => {
-      const spec = { ...baseSpec, rowsMax: 40_000, expiresAfterMs: 100 }
+      const spec = { ...baseSpec, rowsMax: 20_000, expiresAfterMs: 100 }
       const table = makeTable(spec)
       const ids = idsFrom(1, 500)
       pushed(table, [...ids], 1, 1000)

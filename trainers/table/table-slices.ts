@@ -3,8 +3,8 @@
 
 import type { TableSpec } from './table.ts'
 
-/** At the limit a slice holds between this many rows and twice as many. */
-const rowsPerSlice = 16_384
+/** At the limit a slice holds between this many rows and twice as many: removing them all takes a few milliseconds. */
+const rowsPerSlice = 8192
 
 export interface TableSlices {
   readonly bits: number
