@@ -41,8 +41,8 @@ export async function openThreadLog(config: Config, port: MessagePort, runtime: 
 export async function openKafka(config: Config, runtime: Runtime): Promise<Log> {
   // Loaded where it is used: it would cost each thread of each start as much as the whole embedded log.
   const { kafkaLog } = await import('../../streams/log/kafka-log.ts')
-  const { brokers } = config.log
-  return kafkaLog({ brokers, clientId: 'freshet', runtime, replicationFactor: config.kafka.replicationFactor })
+  const { log, kafka } = config
+  return kafkaLog({ brokers: log.brokers, clientId: 'freshet', runtime, ...kafka })
 }
 
 async function overKafka(config: Config, runtime: Runtime): Promise<OwnLog> {
