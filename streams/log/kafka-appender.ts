@@ -7,7 +7,6 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { EventWindow } from './event-window.ts'
 import { logErrorOf } from './kafka-cluster.ts'
 import type { KafkaProducer } from './kafka-producer.ts'
-import { messageOf } from './kafka-records.ts'
 import type { AppendOutcome, LogRecord, NewRecord, Offset, Partition } from './log.ts'
 import { framedBytes } from './record-frame.ts'
 
@@ -143,8 +142,7 @@ export class KafkaAppender {
     const batch = planned(parts, partition, window)
     let base = 0
     if (batch.records.length > 0) {
-      const messages = batch.records.map(messageOf)
-      base = await this.options.producerOf(topic).send(number, messages, batch.bytes)
+      base = await this.options.producerOf(topic).send(number, batch.records, batch.bytes)
     }
     const nowMs = this.options.runtime.clock.nowMs()
     for (let at = 0; at < batch.records.length; at++) {

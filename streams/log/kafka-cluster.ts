@@ -1,6 +1,6 @@
 // The protocol layer of kafkajs 2.2.4, of which its public consumer is one use. Reading outside a group, and giving
 // partitions up in order, need this layer; the package is pinned and no longer changes. Nothing else touches it.
-import type { Kafka, Message } from 'kafkajs'
+import type { Kafka } from 'kafkajs'
 import { FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
@@ -35,20 +35,9 @@ export interface FetchResponse {
   }[]
 }
 export interface ProducerIdentity {
-  readonly producerId: unknown
+  /** 64 bits, in decimal. */
+  readonly producerId: string
   readonly producerEpoch: number
-}
-export interface ProduceRequest extends ProducerIdentity {
-  readonly acks: -1
-  /** How long the broker waits for its replicas, milliseconds. */
-  readonly timeout: number
-  readonly topicData: {
-    topic: string
-    partitions: { partition: number; firstSequence: number; messages: Message[] }[]
-  }[]
-}
-export interface ProduceResponse {
-  readonly topics: { topicName: string; partitions: { partition: number; baseOffset: string }[] }[]
 }
 export interface GroupAssignment {
   readonly memberId: string
@@ -58,8 +47,18 @@ export interface GroupAssignment {
 export interface KafkaBroker {
   readonly nodeId: string | number
   fetch(request: FetchRequest): Promise<FetchResponse>
-  /** Rejects when any of the partitions fails, though others may have been written. */
-  produce(request: ProduceRequest): Promise<ProduceResponse>
+  /** Sends a request that is encoded by the caller; `buf` and `buffer` are the same. */
+  readonly connectionPool: {
+    send<Decoded extends { clientSideThrottleTime: number }, Parsed>(protocol: {
+      request: {
+        apiKey: number
+        apiVersion: number
+        apiName: string
+        encode(): Promise<{ buf: Buffer; buffer: Buffer }>
+      }
+      response: { decode(answer: Buffer): Promise<Decoded>; parse(decoded: Decoded): Promise<Parsed> }
+    }): Promise<Parsed>
+  }
   initProducerId(request: { transactionTimeout: number }): Promise<ProducerIdentity>
   /** A partition may be asked for once per request. */
   listOffsets(request: {

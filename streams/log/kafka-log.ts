@@ -91,7 +91,7 @@ class KafkaLog implements Log {
       admin,
       runtime,
       replicationFactor,
-      write: (topic, partition, message) => producerOf(topic).send(partition, [message], 0),
+      write: (topic, partition, record) => producerOf(topic).send(partition, [record], framedBytes(record)),
       readAll: (topic, partition) => this.readRange(topic, partition, 0),
     })
     this.appender = new KafkaAppender({

@@ -3,7 +3,6 @@
 // drops batches when the leader of one partition moves while another one of the same request fails.) Every topic has
 // connections of its own: a broker takes the requests of a connection one by one, and a large batch of one topic must not
 // hold up the small ones of another.
-import type { Message } from 'kafkajs'
 import { FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import {
@@ -15,6 +14,8 @@ import {
   logErrorOf,
   type ProducerIdentity,
 } from './kafka-cluster.ts'
+import { produce } from './kafka-produce.ts'
+import type { NewRecord } from './log.ts'
 
 export interface KafkaProducerOptions {
   /** A handle that nobody else uses. */
@@ -31,11 +32,10 @@ interface Identity extends ProducerIdentity {
 }
 interface Send {
   readonly partition: number
-  readonly messages: Message[]
+  readonly records: readonly NewRecord[]
   readonly bytes: number
   readonly endMs: number
   identity: Identity | null
-  attempts: number
   resolve(baseOffset: number): void
   reject(error: unknown): void
 }
@@ -69,13 +69,13 @@ export class KafkaProducer {
   }
 
   /**
-   * Resolves with the offset of the first message once all replicas in sync have the batch. One call at a time for a
+   * Resolves with the offset of the first record once all replicas in sync have the batch. One call at a time for a
    * partition. Rejects with log-unavailable when the batch may have been written and may not.
    */
-  send(partition: number, messages: Message[], bytes: number): Promise<number> {
+  send(partition: number, records: readonly NewRecord[], bytes: number): Promise<number> {
     const endMs = this.options.runtime.clock.monotonicMs() + this.options.deliveryMsMax
     return new Promise((resolve, reject) => {
-      void this.route({ partition, messages, bytes, endMs, identity: null, attempts: 0, resolve, reject })
+      void this.route({ partition, records, bytes, endMs, identity: null, resolve, reject })
     })
   }
 
@@ -108,7 +108,7 @@ export class KafkaProducer {
       try {
         await this.produce(node, group)
       } catch (error) {
-        for (const send of group) void this.again(send, error, group.length === 1)
+        for (const send of group) void this.again(send, error)
       }
     }
     this.busyNodes.delete(node)
@@ -118,30 +118,27 @@ export class KafkaProducer {
     const { cluster, topic } = this.options
     const { producerId, producerEpoch, sequenceByPartition } = group[0]!.identity!
     const broker = await cluster.findBroker({ nodeId })
-    for (const send of group) send.attempts++
-    const partitions = group.map(({ partition, messages }) => {
-      return { partition, messages, firstSequence: sequenceByPartition.get(partition) ?? 0 }
+    const batches = group.map(({ partition, records }) => {
+      return { partition, records, firstSequence: sequenceByPartition.get(partition) ?? 0 }
     })
-    const topicData = [{ topic, partitions }]
-    const { topics } = await broker.produce({ acks: -1, timeout: replicasMsMax, producerId, producerEpoch, topicData })
-    const baseOffsets = new Map(topics[0]?.partitions.map(({ partition, baseOffset }) => [partition, baseOffset]))
+    const outcomes = await produce(broker, { topic, replicasMsMax, producerId, producerEpoch, batches })
     for (const send of group) {
-      const baseOffset = Number(baseOffsets.get(send.partition) ?? -1)
-      if (baseOffset < 0) {
-        void this.again(send, leaderless(topic, send.partition))
+      const outcome = outcomes.get(send.partition) ?? { error: leaderless(topic, send.partition) }
+      if ('error' in outcome) {
+        void this.again(send, outcome.error)
         continue
       }
-      const written = (sequenceByPartition.get(send.partition) ?? 0) + send.messages.length
+      const written = (sequenceByPartition.get(send.partition) ?? 0) + send.records.length
       sequenceByPartition.set(send.partition, written)
-      send.resolve(baseOffset)
+      send.resolve(outcome.baseOffset)
     }
   }
 
   /** Tries a send again, the very same, while that can help; else says why not. Never rejects. */
-  private async again(send: Send, error: unknown, wasAlone = true): Promise<void> {
+  private async again(send: Send, error: unknown): Promise<void> {
     const { cluster, runtime, topic } = this.options
     const isLate = runtime.clock.monotonicMs() >= send.endMs
-    if (!isLate && (brokersAreMoving(error) || !wasAlone)) {
+    if (!isLate && brokersAreMoving(error)) {
       await runtime.timers.sleep(retryMs)
       await cluster.refreshMetadata().catch(() => {})
       await this.route(send)
@@ -191,18 +188,14 @@ export class KafkaProducer {
   }
 }
 
-/**
- * The next sends for one request: of one identity, within the bytes. One that failed twice goes alone, so that it does not
- * hold up others.
- */
+/** The next sends for one request: of one identity, within the bytes. */
 function takeGroup(waiting: Send[]): Send[] {
   const first = waiting.shift()!
   const group = [first]
-  if (first.attempts > 1) return group
   let bytes = first.bytes
   for (let index = 0; index < waiting.length; ) {
     const send = waiting[index]!
-    if (send.identity !== first.identity || send.attempts > 1 || bytes + send.bytes > requestBytesMax) {
+    if (send.identity !== first.identity || bytes + send.bytes > requestBytesMax) {
       index++
       continue
     }

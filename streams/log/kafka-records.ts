@@ -1,24 +1,11 @@
-// A record of the log as a Kafka message and back: event id and source travel as headers.
-import type { Message } from 'kafkajs'
+// A message of Kafka as a record of the log: event id and source travel as headers.
 import type { FetchedMessage } from './kafka-cluster.ts'
-import type { LogRecord, NewRecord, Offset, Partition } from './log.ts'
+import type { LogRecord, Offset, Partition, SourcePosition } from './log.ts'
 
-const eventIdHeader = 'event-id'
-const sourceHeader = 'source'
+export const eventIdHeader = 'event-id'
+export const sourceHeader = 'source'
 
-export function messageOf(record: NewRecord, partition: number): Message {
-  const { key, value, timestampMs, eventId, source } = record
-  const headers: Record<string, string> = {}
-  if (eventId !== undefined) headers[eventIdHeader] = eventId
-  if (source) headers[sourceHeader] = `${source.offset}:${source.ordinal}`
-  return {
-    key,
-    value: value && Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-    timestamp: String(timestampMs),
-    partition,
-    headers,
-  }
-}
+export const sourceText = ({ offset, ordinal }: SourcePosition): string => `${offset}:${ordinal}`
 
 export function recordOfMessage(topic: string, partition: number, message: FetchedMessage): LogRecord {
   const eventId = headerText(message, eventIdHeader)

@@ -1,11 +1,11 @@
 // Topics on Kafka. What Kafka has no setting for, the idempotence window, stands with the rest of the spec in a compacted
 // topic of our own, so that every process knows the same.
-import kafkajs, { type Admin, type Message } from 'kafkajs'
+import kafkajs, { type Admin } from 'kafkajs'
 import type { TopicSpec } from '../../schemas/topics.ts'
 import { FreshetError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { brokersAreMoving, whileBrokersMove } from './kafka-cluster.ts'
-import type { LogRecord } from './log.ts'
+import type { LogRecord, NewRecord } from './log.ts'
 
 const specsTopic: TopicSpec = {
   name: 'freshet.topic-specs',
@@ -22,7 +22,7 @@ export interface KafkaTopicsOptions {
   readonly admin: Admin
   readonly runtime: Runtime
   readonly replicationFactor: number
-  write(topic: string, partition: number, message: Message): Promise<unknown>
+  write(topic: string, partition: number, record: NewRecord): Promise<unknown>
   /** All records of a partition, oldest first. */
   readAll(topic: string, partition: number): Promise<LogRecord[]>
 }
@@ -75,7 +75,9 @@ export class KafkaTopics {
     }
     if (recorded && JSON.stringify(recorded) === JSON.stringify(spec)) return
     if (recorded) await this.alter(spec)
-    await this.options.write(specsTopic.name, 0, { key: spec.name, value: JSON.stringify(spec) })
+    const value = Buffer.from(JSON.stringify(spec))
+    const timestampMs = this.options.runtime.clock.nowMs()
+    await this.options.write(specsTopic.name, 0, { key: spec.name, value, timestampMs })
     this.specByName.set(spec.name, spec)
   }
 
