@@ -24,7 +24,10 @@ type LoopKind = 'tail' | 'prompt'
 /** How long a fetch waits at the broker when there is nothing new. */
 const waitMsOf: Readonly<Record<LoopKind, number>> = { tail: 100, prompt: 10 }
 const partitionBytesMax = 1024 * 1024
-const fetchBytesMax = 16 * 1024 * 1024
+/** Decoding a response holds up everything else in this thread: about 30 ms for this much of small records. */
+const fetchBytesMax = 4 * 1024 * 1024
+/** Bytes of a response that a record may keep in memory for each of its own. */
+const pinnedPerByteMax = 8
 const retryMs = 100
 /** Readers are told that their broker does not answer after this long, and again after as long. */
 const failingMsMax = 10_000
@@ -157,16 +160,15 @@ export class KafkaFetcher {
     bytes: number,
   ): void {
     const end = Number(lastStableOffset ?? highWatermark)
+    // A value is a view of the whole response. A slow reader of little must not keep what others got in memory.
+    const ownsValues = pinnedPerByteMax * bytesOf(messages) < bytes
     const records = messages
       .filter((message) => !message.isControlRecord)
-      .map((message) => recordOfMessage(topic, partition, message))
-    // A value is a view of the whole response. One slow reader of little must not keep what others got in memory.
-    const kept =
-      2 * bytesOf(messages) < bytes ? records.map(({ value, ...rest }) => ({ ...rest, value: copied(value) })) : records
+      .map((message) => recordOfMessage(topic, partition, message, ownsValues))
     for (const reader of readers) {
       reader.failingSinceMs = null
       // A reader ahead of the lowest one of its partition takes nothing it has.
-      if (records.length > 0) reader.receive(kept)
+      if (records.length > 0) reader.receive(records)
       // Control records and what compaction emptied move the position without a record.
       if (messages.length > 0) reader.moveUp(Number(messages.at(-1)!.offset) + 1)
       else if (bytes === 0) reader.moveUp(end)
@@ -251,8 +253,4 @@ function bytesOf(messages: readonly FetchedMessage[]): number {
   let bytes = 0
   for (const { value } of messages) bytes += 100 + (value?.byteLength ?? 0)
   return bytes
-}
-
-function copied(value: Uint8Array | null): Uint8Array | null {
-  return value === null ? null : Buffer.from(value)
 }

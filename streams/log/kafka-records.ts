@@ -7,7 +7,13 @@ export const sourceHeader = 'source'
 
 export const sourceText = ({ offset, ordinal }: SourcePosition): string => `${offset}:${ordinal}`
 
-export function recordOfMessage(topic: string, partition: number, message: FetchedMessage): LogRecord {
+/** `ownsValue`: the value becomes a copy, not a view of what the message stood in. */
+export function recordOfMessage(
+  topic: string,
+  partition: number,
+  message: FetchedMessage,
+  ownsValue = false,
+): LogRecord {
   const eventId = headerText(message, eventIdHeader)
   const source = headerText(message, sourceHeader)
   const colon = source?.indexOf(':') ?? 0
@@ -16,7 +22,7 @@ export function recordOfMessage(topic: string, partition: number, message: Fetch
     partition: partition as Partition,
     offset: Number(message.offset) as Offset,
     key: message.key === null ? null : message.key.toString('utf8'),
-    value: message.value,
+    value: ownsValue && message.value !== null ? Buffer.from(message.value) : message.value,
     timestampMs: Number(message.timestamp),
     ...(eventId === undefined ? {} : { eventId }),
     ...(source === undefined
