@@ -65,6 +65,7 @@ export function describeTableLifecycle(name: string, makeTable: (spec: TableSpec
       pushed(fresh, [ids[499]!], 1, 1101)
       assert.deepEqual(pulled(table, ids.subarray(499)), pulled(fresh, ids.subarray(499)))
       assert.equal(makeTable(baseSpec).expire(1e12), 0)
+      assert.throws(() => table.expire(1e12, table.sliceCount), /no slice/)
     })
 
     test('an id gets its row with the occurrence that reaches the threshold, and again after it lost it', () => {

@@ -105,6 +105,7 @@ class WasmTable implements MeasuredTable {
 
   expire(watermarkMs: number, slice?: number): number {
     assert(Number.isFinite(watermarkMs), `expire: a watermark of ${watermarkMs}`)
+    assert(slice === undefined || (slice >= 0 && slice < this.sliceCount), `expire: there is no slice ${slice}`)
     const { expiresAfterMs } = this.spec
     if (typeof expiresAfterMs !== 'number') return 0
     this.#writes++
