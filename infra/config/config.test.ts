@@ -125,7 +125,8 @@ test('several processes need what several processes share', () => {
   assert.match(problemsOf({ flags: { ...kafka, 'serving.peers': 'a:1,b' } }), /"b" is no address: write host:port/)
   assert.match(problemsOf({ flags: { ...kafka, 'rpc.host': '0.0.0.0' } }), /set rpc\.advertisedHost/)
   const flags = { ...kafka, 'learning.mode': 'distributed', 'log.partitions': '4', 'serving.peers': 'a:1, b:2' }
-  const config = resolveConfig({ ...none, flags: { ...flags, 'blobs.folder': 'here' } })
+  assert.match(problemsOf({ flags }), /set serving\.partitions to all/)
+  const config = resolveConfig({ ...none, flags: { ...flags, 'serving.partitions': 'all', 'blobs.folder': 'here' } })
   assert.deepEqual(config.serving.peers, ['a:1', 'b:2'])
   assert.equal(config.blobs.folder, resolve('here'))
 })

@@ -200,6 +200,9 @@ function deploymentProblems({ log, kafka, learning, rpc, serving }: Config): str
   if (log.driver === 'embedded' && serving.peers.length > 0) {
     problems.push('serving.peers are other processes, which the embedded log has none of: set log.driver to kafka')
   }
+  if (serving.peers.length > 1 && serving.partitions === 'shared') {
+    problems.push('serving.peers stand in for each other, so each holds every user: set serving.partitions to all')
+  }
   for (const peer of serving.peers) {
     if (!/^.+:\d{1,5}$/.test(peer))
       problems.push(`serving.peers: ${JSON.stringify(peer)} is no address: write host:port`)
