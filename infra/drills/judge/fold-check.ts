@@ -12,6 +12,8 @@ export interface FoldedMover {
   readonly group: string
   readonly topic: string
   readonly partition: number
+  /** How many write to its input. */
+  readonly producers: 'one' | 'several'
   /** Where it writes under the same partition number. */
   readonly output: string
   /** Fresh. */
@@ -32,7 +34,7 @@ export async function foldCheck(mover: FoldedMover, contents: LogContents, blobs
   const owner = { group, processor: processor.name, topic, partition: partitionOf(partition) }
   const checkpoint = await newestCheckpoint(blobs, owner, () => {})
   const next = checkpoint?.next ?? offsetOf(0)
-  const fold = foldPartition(processor, contents.of(topic, partition), next)
+  const fold = foldPartition(processor, contents.of(topic, partition), next, mover.producers)
   for (const rejection of fold.rejections) found.differs(`the fold rejects ${rejection}`)
   if (checkpoint) {
     found.compared++

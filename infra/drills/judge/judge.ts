@@ -59,7 +59,14 @@ export async function judge(remains: Remains): Promise<Verdict> {
 async function joinerFindings(contents: LogContents, { blobs }: Remains): Promise<Finding[]> {
   const partitions = Array.from({ length: contents.partitions(interactions) }, (_, partition) => partition)
   const judged = partitions.map((partition) => {
-    const mover = { group: 'joiner', topic: interactions, partition, output: examples, processor: joiner() }
+    const mover = {
+      group: 'joiner',
+      topic: interactions,
+      partition,
+      producers: 'several' as const,
+      output: examples,
+      processor: joiner(),
+    }
     return foldCheck(mover, contents, blobs)
   })
   return (await Promise.all(judged)).map(({ finding }) => finding)
@@ -79,7 +86,11 @@ async function ownersOf(spec: ModelSpec, contents: LogContents, remains: Remains
   const group = `parameter-shard.${spec.model}`
   const judged = await Promise.all(
     shards.map((processor, partition) =>
-      foldCheck({ group, topic, partition, output: deltasOf(spec.model), processor }, contents, remains.blobs),
+      foldCheck(
+        { group, topic, partition, producers: 'several', output: deltasOf(spec.model), processor },
+        contents,
+        remains.blobs,
+      ),
     ),
   )
   return {

@@ -20,12 +20,17 @@ export interface PartitionFold {
   readonly state: Uint8Array
 }
 
-/** Folds the records before `end` in a processor that nobody used. Repeats of a restarted producer are dropped, as every
- *  consumer drops them. */
-export function foldPartition(processor: Processor, records: readonly LogRecord[], end: number): PartitionFold {
+/** Folds the records before `end` in a processor that nobody used. Where a single producer writes, what it repeated after a
+ *  restart is dropped, as every consumer drops it; positions of several say nothing about each other's. */
+export function foldPartition(
+  processor: Processor,
+  records: readonly LogRecord[],
+  end: number,
+  producers: 'one' | 'several',
+): PartitionFold {
   const outputs: FoldedOutput[] = []
   const rejections: string[] = []
-  for (const input of withoutRepeats(records)) {
+  for (const input of producers === 'one' ? withoutRepeats(records) : records) {
     if (input.offset >= end) break
     if (input.value === null) continue
     const record = decode(input.value)
