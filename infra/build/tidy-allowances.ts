@@ -40,6 +40,7 @@ export const allowances: readonly Allowance[] = [
     allows: ['clock', 'disk', 'environment'],
     reason: 'measures real time, writes what it measured',
   },
+  { path: 'infra/drills/', allows: ['disk', 'environment'], reason: 'fills disks and keeps what a drill left behind' },
   {
     path: 'infra/processes/',
     allows: ['timer', 'disk', 'environment'],
