@@ -48,6 +48,7 @@ export async function startKafkaCluster(options: KafkaClusterOptions): Promise<R
       controllerPort: controllerPorts[index]!,
       voters,
       replicas: count,
+      compilesLess: true,
       replicasInSyncMin: Math.floor(count / 2) + 1,
     })
     nodes.set(index, node)
