@@ -1,3 +1,4 @@
+// The Produce request against the decoder of kafkajs: whatever the records, it reads back what was written.
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { it } from 'node:test'
