@@ -24,7 +24,8 @@ export interface Engine {
   readonly roles: readonly Role[]
   /** Address of the gateway; null without that role. */
   readonly url: string | null
-  /** host:port where this process answers feeds for gateways elsewhere; null where it has a gateway itself or serves nobody. */
+  /** host:port where other processes call this one: gateways its serving shards, else trainers its parameter shard. Null where
+   *  nobody does. */
   readonly rpc: string | null
   /** Where /metrics is answered. */
   readonly metrics: string
@@ -93,9 +94,11 @@ export async function startEngine(
       return joinMetrics(await Promise.all(asked))
     }
     door = await openDoor({ config, runtime, roles, log: own.log, serving, threadMetrics })
+    const called = await Promise.all(learning.map(({ calls }) => calls.call<string | null>('rpc')))
+    const rpc = door.rpc ?? called.find((address) => address !== null) ?? null
     const { host, port } = config.metrics
     const metrics = door.url ? null : await metricsServer({ host, port, text: threadMetrics, ready: door.ready })
-    const addresses = { url: door.url, rpc: door.rpc, metrics: `${door.url ?? metrics!.url}/metrics` }
+    const addresses = { url: door.url, rpc, metrics: `${door.url ?? metrics!.url}/metrics` }
     const running = writeRunningFile(config.dataDir, addresses)
     return runningEngine({
       roles: [...roles],

@@ -44,6 +44,7 @@ await runThread<RoleThreadSettings>(async ({ settings, log, runtime }) => {
     handlers: {
       status: (): LearningStatus => statusOf(running),
       metrics: () => registry.metrics(),
+      rpc: () => running.find((role) => role.rpc)?.rpc ?? null,
     },
     failed: Promise.race(running.map((role) => role.ended)).then(() => new Promise<never>(() => {})),
     stop: async () => void (await Promise.all(running.map((role) => role.stop()))),

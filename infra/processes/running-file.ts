@@ -6,7 +6,7 @@ import process from 'node:process'
 export interface Addresses {
   /** Address of the gateway; null where this process has none. */
   readonly url: string | null
-  /** host:port where it serves gateways elsewhere; null where it does not. */
+  /** host:port where other processes call it; null where none does. */
   readonly rpc: string | null
   /** Where it answers /metrics. */
   readonly metrics: string

@@ -39,6 +39,8 @@ export interface LearningStatus extends LearningQuality {
 export interface RunningRole {
   progress(): readonly Readonly<RunnerProgress>[]
   quality?(): LearningQuality
+  /** host:port where other processes call it. */
+  readonly rpc?: string
   /** Rejects with what made going on impossible; resolves after `stop`. */
   readonly ended: Promise<void>
   /** Stops behind a checkpoint. */

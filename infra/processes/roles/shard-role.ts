@@ -92,6 +92,7 @@ export async function shardRole(place: RolePlace): Promise<RunningRole> {
   pullGauges(place, meter)
   const owners = [...groups.values()]
   return {
+    rpc: address,
     progress: () => owners.flatMap((group) => group.progress()),
     ended: Promise.race(owners.map((group) => group.ended)),
     async stop() {
