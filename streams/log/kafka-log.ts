@@ -42,7 +42,8 @@ const defaultLimits: KafkaLogLimits = {
   deliveryMsMax: 30_000,
 }
 const sessionTimeoutMsDefault = 10_000
-const requestMsMax = 10_000
+/** Longer than a broker waits for its replicas. */
+const requestMsMax = 5_000
 
 /** Connects. Throws log-unavailable when no broker answers. */
 export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {

@@ -43,7 +43,7 @@ interface Send {
 /** Of one request; a send larger than this goes alone. */
 const requestBytesMax = 8 * 1024 * 1024
 /** How long a broker waits for its replicas before it says so. */
-const replicasMsMax = 8_000
+const replicasMsMax = 4_000
 const retryMs = 50
 const transactionTimeout = 60_000
 /** Sequences are 32-bit: a producer takes a new id long before they end. */
