@@ -42,20 +42,24 @@ const eventsBetween = { min: 40, max: 160 }
 const withinMsMax = 1_500
 
 export async function runDrill(options: DrillOptions): Promise<DrillReport> {
-  const { fault, moments, seed, runtime, say } = options
+  const { fault, moments, seed, runtime } = options
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), `freshet-drill-${fault.name}-`))
   mkdirSync(folder, { recursive: true })
   if (readdirSync(folder).length > 0) throw new FreshetError('usage', `${folder} is not empty: name a fresh folder`)
   const startedMs = runtime.clock.monotonicMs()
+  const seconds = () => (runtime.clock.monotonicMs() - startedMs) / 1_000
+  const say = (text: string) => options.say(`${seconds().toFixed(1).padStart(6)} s  ${text}`)
   const random = seededRandom(seed)
   const recoveriesMs: number[] = []
   say(`${fault.name}: ${fault.about}; ${moments} moments from seed ${seed}, in ${folder}`)
   const rig = await startRig({ fault, folder, seed, runtime, say })
   let verdict: Verdict
+  say('every process is ready')
   try {
     for (let moment = 1; moment <= moments; moment++) {
       await rig.eventsAcknowledged(eventsBetween.min + random.below(eventsBetween.max - eventsBetween.min))
       await runtime.timers.sleep(random.between(0, withinMsMax))
+      say(`${fault.name}: moment ${moment} of ${moments}`)
       await fault.inject(rig.stage, random)
       const mendedMs = runtime.clock.monotonicMs()
       await rig.foldedAll()
@@ -65,11 +69,12 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
       )
     }
     await rig.finish()
+    say('everything is folded and every process has stopped')
     verdict = await judge(await rig.remains())
   } finally {
     await rig.close()
   }
-  return report(options, rig, verdict, recoveriesMs, (runtime.clock.monotonicMs() - startedMs) / 1_000, folder)
+  return report(options, rig, verdict, recoveriesMs, seconds(), folder)
 }
 
 function report(

@@ -6,6 +6,7 @@ import type { Log } from '../../streams/log/log.ts'
 import type { Runtime } from '../../streams/runtime/runtime.ts'
 import { systemDisk } from '../../streams/runtime/system-disk.ts'
 import { folderBlobStore } from '../../streams/stores/folder-blob-store.ts'
+import { projectRoot } from '../build/tree.ts'
 import { resolveConfig } from '../config/config.ts'
 import { modelSetup } from '../processes/model-setup.ts'
 import { openKafka } from '../processes/open-log.ts'
@@ -43,7 +44,9 @@ export interface Rig {
   close(): Promise<void>
 }
 
+/** About a hundred events a second: enough for every batch to hold some, and room for what is started again. */
 const users = 12
+const restMs = 800
 const partitions = 4
 /** Short intervals, so that a run of a minute has checkpoints, snapshots, deltas and generations in it. */
 const settings = {
@@ -85,6 +88,8 @@ export async function startRig({ fault, folder, seed, runtime, say }: RigOptions
         kafka: { ...settings.kafka, replicationFactor: fault.brokers },
         ...(disk ? { blobs: { folder: join(disk.folder, 'blobs') } } : {}),
       },
+      // Processes of many drills share what they compiled: a cold start of nine takes half a minute of two cores.
+      compileCache: join(projectRoot, '.build', 'compiled'),
       onDeath: (name, said) => say(`${name} ended by itself: ${said}`),
     })
     const rig = new DrillRig({ topology, brokers, disk, seed, runtime })
@@ -120,6 +125,7 @@ class DrillRig implements Rig {
     this.stage = stageOf(parts)
     this.clients = new PersistentClients({
       users,
+      restMs,
       seed: parts.seed,
       catalog,
       runtime: parts.runtime,

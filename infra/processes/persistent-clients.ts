@@ -30,6 +30,8 @@ export interface PersistentClientsOptions {
   readonly catalog: readonly CatalogVideo[]
   readonly runtime: Runtime
   readonly onAcknowledged: (events: number) => void
+  /** What each of them waits between two pages; 0 by default: as fast as the gateway answers. */
+  readonly restMs?: number
 }
 
 interface Page {
@@ -111,7 +113,9 @@ export class PersistentClients {
     let person = 0
     let cursor: string | null = null
     let events = 0
+    const { restMs = 0 } = this.options
     while (!this.stopping) {
+      if (restMs > 0) await this.options.runtime.timers.sleep(random.between(restMs / 2, (3 * restMs) / 2))
       const userId = `user-${user}-${person}`
       const page = await this.page(userId, cursor)
       cursor = page?.cursor ?? null
