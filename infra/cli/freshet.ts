@@ -74,9 +74,9 @@ command('lag', 'how far behind each processor is')
   .option('--watch', 'repeat every second', false)
   .action(runs(() => import('./commands/lag.ts')))
 
-command('freshness', 'from an accepted event to a row that serves').action(
-  runs(() => import('./commands/freshness.ts')),
-)
+command('freshness', 'from an accepted event to a row that serves')
+  .option('--seconds <n>', 'of what comes within the next so many seconds; without it, of all since the start')
+  .action(runs(() => import('./commands/freshness.ts')))
 
 command('snapshot', 'what owners of parameters stored: list, or verify, which folds the log anew and compares bytes')
   .argument('<action>', 'list or verify')

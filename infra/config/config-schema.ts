@@ -167,8 +167,8 @@ export const defaultConfig: Config = {
   learning: { mode: 'lockstep', buckets: 5 },
   model: { spec: '', excludedFeatures: [] },
   generationMs: 60_000,
-  syncIntervalMs: 250,
-  ticks: { activeMs: 250, idleMs: 1_000 },
+  syncIntervalMs: 100,
+  ticks: { activeMs: 100, idleMs: 1_000 },
   checkpointIntervalMs: 120_000,
   serving: { shards: 1, peers: [], partitions: 'shared' },
   limits: {

@@ -106,6 +106,12 @@ export function histogramOf(text: string, name: string): HistogramBin[] {
   return [...belowByEdge].sort(([left], [right]) => left - right).map(([upTo, count]) => ({ upTo, count }))
 }
 
+/** What came to a histogram between two readings; bins that were empty before may be missing there. */
+export function histogramSince(bins: readonly HistogramBin[], before: readonly HistogramBin[]): HistogramBin[] {
+  const countByEdge = new Map(before.map(({ upTo, count }) => [upTo, count]))
+  return bins.map(({ upTo, count }) => ({ upTo, count: count - (countByEdge.get(upTo) ?? 0) }))
+}
+
 /** The edge under which this share lies; null of nothing. */
 export function quantileOf(bins: readonly HistogramBin[], share: number): number | null {
   const total = bins.reduce((sum, { count }) => sum + count, 0)

@@ -1,4 +1,4 @@
-// Lets time pass in a partition by records: its owner appends a Tick every 250 ms while others append to it, else each
+// Lets time pass in a partition by records: its owner appends a Tick every 100 ms while others append to it, else each
 // second, so that closing a window or a batch is a fact in the log.
 import { encode } from '../../schemas/codec.ts'
 import type { Log, TopicPartition } from '../log/log.ts'
@@ -15,7 +15,7 @@ export interface TickerOptions {
 
 /** Ticks until the signal aborts, then resolves. A log that is away for a while misses ticks; other errors reject. */
 export async function runTicker(options: TickerOptions, signal: AbortSignal): Promise<void> {
-  const { log, runtime, position, activeEveryMs = 250, idleEveryMs = 1_000 } = options
+  const { log, runtime, position, activeEveryMs = 100, idleEveryMs = 1_000 } = options
   let lastTickMs = Number.NEGATIVE_INFINITY
   let endAfterTick = -1
   while (!signal.aborted) {

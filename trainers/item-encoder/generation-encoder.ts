@@ -11,7 +11,7 @@ import { Generations, type GenerationsFacts } from './generations.ts'
 import type { ItemEncoder, ItemEncoderOptions } from './item-encoder.ts'
 
 /** How far deltas usually are apart. */
-const deltaIntervalMs = 250
+const deltaIntervalMs = 100
 /** Buckets have no common order: rows that come this far (log time) behind other buckets' may be missing from vectors. */
 const lateMs = 250
 const sliceVideosMin = 64

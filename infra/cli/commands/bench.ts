@@ -8,6 +8,10 @@ import { output } from '../output.ts'
 const benchmarks: Readonly<Record<string, { readonly file: string; readonly about: string }>> = {
   table: { file: '../../bench/table.ts', about: 'pulls and pushes of the collisionless table beside a C++ one' },
   pull: { file: '../../../trainers/parameter-server/pull.bench.ts', about: 'pulls of rows that another process owns' },
+  freshness: {
+    file: '../../bench/freshness.ts',
+    about: 'event to servable row at 2,000 events/s, one process and several on Kafka',
+  },
   learning: { file: '../../../trainers/learning-speed.bench.ts', about: 'training steps by batch size' },
   ranking: { file: '../../../trainers/model/ranking-speed.bench.ts', about: 'scoring the candidates of a page' },
   log: { file: '../../engines/kafka/bench-kafka.ts', about: 'appends and reads of the log on a real Kafka node' },

@@ -4,7 +4,14 @@ import { grpcRpcClient } from '../../../streams/rpc/grpc-rpc.ts'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
 import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
 import type { Config } from '../../config/config.ts'
-import { histogramOf, joinMetrics, quantileOf, samplesOf, withLabel } from '../../processes/metrics-text.ts'
+import {
+  histogramOf,
+  histogramSince,
+  joinMetrics,
+  quantileOf,
+  samplesOf,
+  withLabel,
+} from '../../processes/metrics-text.ts'
 import { readRunning } from '../../processes/running-file.ts'
 import { freshnessMetric } from '../../processes/serving-metrics.ts'
 import { servingMetricsMethod } from '../../processes/serving-server.ts'
@@ -12,10 +19,14 @@ import { commandConfig } from '../command-config.ts'
 import { output } from '../output.ts'
 
 const askMsMax = 5_000
+const secondsMax = 3_600
 
 export async function run(_: string[], options: Record<string, unknown>): Promise<void> {
   const out = output(options.json === true)
-  const text = await metricsText(commandConfig(options))
+  const config = commandConfig(options)
+  const before = options.seconds === undefined ? '' : await metricsText(config)
+  if (options.seconds !== undefined) await systemRuntime.timers.sleep(secondsOf(options.seconds) * 1_000)
+  const text = await metricsText(config)
   const counts = samplesOf(text, `${freshnessMetric}_count`)
   if (counts.length === 0) {
     throw new FreshetError(
@@ -24,16 +35,24 @@ export async function run(_: string[], options: Record<string, unknown>): Promis
     )
   }
   // One row reaches every shard that holds it, so their examples are the same ones, seen several times.
-  const bins = histogramOf(text, freshnessMetric)
+  const bins = histogramSince(histogramOf(text, freshnessMetric), histogramOf(before, freshnessMetric))
   const quantileMs = (share: number) => Math.round((quantileOf(bins, share) ?? 0) * 1_000)
-  const examples = counts.reduce((sum, { value }) => sum + value, 0)
+  const earlier = samplesOf(before, `${freshnessMetric}_count`)
+  const total = (samples: typeof counts) => samples.reduce((sum, { value }) => sum + value, 0)
+  const examples = total(counts) - total(earlier)
   const freshnessMs = { p50: quantileMs(0.5), p99: quantileMs(0.99) }
   const shards = counts.map(({ labels, value }) => ({ ...Object.fromEntries(labels), examples: value }))
   const words =
     examples === 0
-      ? 'no example has been learned since the start'
+      ? 'no example has been learned meanwhile'
       : `p50 ${freshnessMs.p50} ms, p99 ${freshnessMs.p99} ms over ${examples.toLocaleString('en')} examples in ${counts.length} shards`
   out.result({ freshnessMs, examples, shards }, words)
+}
+
+function secondsOf(value: unknown): number {
+  const seconds = Number(value)
+  if (seconds > 0 && seconds <= secondsMax) return seconds
+  throw new FreshetError('usage', `--seconds is a number of seconds up to ${secondsMax}, not ${String(value)}`)
 }
 
 async function metricsText({ dataDir, serving }: Config): Promise<string> {
