@@ -15,6 +15,7 @@ import {
   type SourcePosition,
 } from '../log/log.ts'
 import { assert, FreshetError } from '../runtime/errors.ts'
+import { nextTurn } from '../runtime/next-turn.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { BlobStore } from '../stores/blob-store.ts'
 import type { Checkpoint, CheckpointOwner, CheckpointSearch, StoredCheckpoint } from './checkpoint.ts'
@@ -74,6 +75,8 @@ export function partitionRunner(options: PartitionRunnerOptions): PartitionRunne
 }
 
 const waitMsMax = 1_000
+/** Longest stretch of folding without a turn for others. */
+const turnMsMax = 8
 /** Between two readers of a log that is away. */
 const reopenWaitMs = 100
 /** What a clean stop may take for outputs that cannot be appended at the moment. */
@@ -90,6 +93,7 @@ class Runner implements PartitionRunner {
   private loaded = false
   /** No final checkpoint: the state is unwanted, or a step did not come to its end. */
   private abandoned = false
+  private turnStartedMs = 0
 
   constructor(options: PartitionRunnerOptions) {
     this.options = options
@@ -224,13 +228,15 @@ class Runner implements PartitionRunner {
     return openReader({ topic, partition, from: this.state.next })
   }
 
-  /** Folds records in order; one after another without a turn between them while no step asks for one. */
+  /** Folds records in order. Whoever else lives on this thread gets a turn every few milliseconds: pulls and requests are
+   *  answered while a backlog is folded. */
   private async foldAll(
     records: readonly LogRecord[],
     signal: AbortSignal,
     writer: OutputWriter,
     checkpointer: Checkpointer,
   ): Promise<void> {
+    const { clock } = this.options.runtime
     for (const record of records) {
       const stepping = this.fold(record, writer)
       if (stepping) {
@@ -243,6 +249,10 @@ class Runner implements PartitionRunner {
       if (checkpointer.folded()) {
         const taking = checkpointer.settle(this.inputSource)
         if (taking) await taking
+      }
+      if (clock.monotonicMs() - this.turnStartedMs >= turnMsMax) {
+        await nextTurn()
+        this.turnStartedMs = clock.monotonicMs()
       }
       if (stepping && signal.aborted) return
     }
