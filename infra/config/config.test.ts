@@ -113,7 +113,10 @@ test('jwt needs a key that is long enough, kafka needs brokers, intervals have a
   assert.match(problemsOf({ flags: { 'auth.mode': 'jwt', 'auth.jwt.key': 'short' } }), /shorter than 32 bytes/)
   assert.match(problemsOf({ flags: { 'log.driver': 'kafka' } }), /needs brokers/)
   assert.match(problemsOf({ flags: { 'ticks.activeMs': '5000' } }), /ticks\.activeMs is past/)
-  assert.match(problemsOf({ flags: { checkpointIntervalMs: '100' } }), /checkpointIntervalMs is below/)
+  assert.match(
+    problemsOf({ flags: { checkpointIntervalMs: '100', syncIntervalMs: '200' } }),
+    /checkpointIntervalMs is below/,
+  )
 })
 
 test('several processes need what several processes share', () => {
