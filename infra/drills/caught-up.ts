@@ -1,5 +1,5 @@
 // Whether every processor of a topology has folded what the log holds: asked in the order in which records flow.
-import { countsModel, deltasOf, examples, gradientsOf, interactions, videos } from '../../schemas/topics.ts'
+import { countsModel, examples, gradientsOf, interactions, videos } from '../../schemas/topics.ts'
 import { type Log, partitionOf } from '../../streams/log/log.ts'
 import { FreshetError } from '../../streams/runtime/errors.ts'
 import type { Runtime } from '../../streams/runtime/runtime.ts'
@@ -10,34 +10,42 @@ const waitMsMax = 90_000
 /** The ends move on with each Tick: what matters is where they were when they were asked. Throws drill-failed. */
 export async function foldedAll(log: Log, model: string, runtime: Runtime): Promise<void> {
   const deadlineMs = runtime.clock.monotonicMs() + waitMsMax
-  const steps: readonly (readonly [string, readonly string[]])[] = [
-    [interactions, ['joiner']],
-    [examples, ['counter', `trainer.${model}`]],
-    [gradientsOf(model), [`parameter-shard.${model}`]],
-    [gradientsOf(countsModel), [`parameter-shard.${countsModel}`]],
-    [deltasOf(model), []],
-    [videos, [`item-encoder.${model}`]],
+  const groupsByTopic = [
+    { [interactions]: ['joiner'] },
+    { [examples]: ['counter', `trainer.${model}`] },
+    {
+      [gradientsOf(model)]: [`parameter-shard.${model}`],
+      [gradientsOf(countsModel)]: [`parameter-shard.${countsModel}`],
+      [videos]: [`item-encoder.${model}`],
+    },
   ]
-  const specs = await log.topics()
-  for (const [topic, groups] of steps) {
-    const partitions = specs.find(({ name }) => name === topic)?.partitions ?? 0
-    for (let number = 0; number < partitions; number++) {
-      const partition = partitionOf(number)
-      const { latest } = await log.bounds({ topic, partition })
-      for (const group of groups) {
-        for (;;) {
-          const next = await log.committed(group, topic).then(
-            (committed) => committed.get(partition) ?? 0,
-            () => -1,
-          )
-          if (next >= latest) break
-          if (runtime.clock.monotonicMs() > deadlineMs) {
-            const where = `${group} stands at ${next} of ${latest} in ${topic}/${number}`
-            throw new FreshetError('drill-failed', `${where} after ${waitMsMax} ms: look at its output`)
-          }
-          await runtime.timers.sleep(pollMs)
-        }
-      }
+  for (const stage of groupsByTopic) {
+    const waits = Object.entries(stage).flatMap(([topic, groups]) =>
+      groups.map((group) => committedPastEnds(log, topic, group, deadlineMs, runtime)),
+    )
+    await Promise.all(waits)
+  }
+}
+
+async function committedPastEnds(
+  log: Log,
+  topic: string,
+  group: string,
+  deadlineMs: number,
+  runtime: Runtime,
+): Promise<void> {
+  const partitions = (await log.topics()).find(({ name }) => name === topic)?.partitions ?? 0
+  const numbers = Array.from({ length: partitions }, (_, number) => partitionOf(number))
+  const ends = await Promise.all(numbers.map((partition) => log.bounds({ topic, partition })))
+  for (;;) {
+    // A broker that is away answers later.
+    const committed = await log.committed(group, topic).catch(() => null)
+    const behind = numbers.find((partition) => (committed?.get(partition) ?? 0) < ends[partition]!.latest)
+    if (committed && behind === undefined) return
+    if (runtime.clock.monotonicMs() > deadlineMs) {
+      const where = `${group} stands at ${committed?.get(behind ?? partitionOf(0)) ?? 0} in ${topic}/${behind ?? 0}`
+      throw new FreshetError('drill-failed', `${where} after ${waitMsMax} ms: look at its output`)
     }
+    await runtime.timers.sleep(pollMs)
   }
 }
