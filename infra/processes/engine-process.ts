@@ -48,8 +48,7 @@ export function startEngineProcess(options: EngineProcessOptions): EngineProcess
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const killChild = () => void child.kill('SIGKILL')
-  // Whoever started it does not leave it behind.
-  process.once('exit', killChild)
+  leftBehind.add(child)
   let said = ''
   let wasKilled = false
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -58,7 +57,7 @@ export function startEngineProcess(options: EngineProcessOptions): EngineProcess
   const ended = new Promise<{ failed: boolean; said: string }>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code) => {
-      process.off('exit', killChild)
+      leftBehind.delete(child)
       resolve({ failed: !wasKilled && code !== 0, said })
     })
   })
@@ -90,6 +89,12 @@ export function startEngineProcess(options: EngineProcessOptions): EngineProcess
 }
 
 const saidCharsMax = 4_096
+
+/** Whoever started them does not leave them behind. */
+const leftBehind = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of leftBehind) child.kill('SIGKILL')
+})
 
 function readyLine(child: ChildProcess): Promise<ReadyLine> {
   let text = ''
