@@ -11,6 +11,7 @@ import { runCommand } from '../processes/command-process.ts'
 import { startEngineProcess } from '../processes/engine-process.ts'
 import { startTopology } from '../processes/topology.ts'
 import { samplePaths } from '../simulation/sample.ts'
+import { coresBetween, usageOf } from './shards-usage.ts'
 
 /** Where commands find what they measure. */
 interface Place {
@@ -22,6 +23,8 @@ interface Measured {
   readonly freshnessMs: { readonly p50: number; readonly p99: number }
   readonly examples: number
   readonly eventsPerSecond: number
+  /** In use meanwhile, by process. */
+  readonly cores: Readonly<Record<string, number>>
 }
 
 const eventsPerSecond = Number(process.env.EVENTS_PER_SECOND ?? 2_000)
@@ -48,7 +51,7 @@ async function measureSingle(dataDir: string): Promise<Measured> {
   writeFileSync(configPath, JSON.stringify({ gateway: { port: 0 } }))
   const engine = startEngineProcess({ dataDir, configPath, compileCache })
   await engine.ready
-  const measured = await measure({ dataDir, configPath })
+  const measured = await measure({ dataDir, configPath }, new Map([['engine', engine.pid]]))
   await engine.stop()
   return measured
 }
@@ -72,14 +75,16 @@ async function measureKafka(directory: string): Promise<Measured> {
     onDeath: (name, said) => process.stderr.write(`${name} ended by itself: ${said}\n`),
   })
   try {
-    return await measure({ dataDir: topology.dataDir('gateway'), configPath: topology.configPath('gateway') })
+    const pids = topology.names.map((name): [string, number] => [name, topology.process(name).pid])
+    const place = { dataDir: topology.dataDir('gateway'), configPath: topology.configPath('gateway') }
+    return await measure(place, new Map([...pids, ['kafka', broker.pid]]))
   } finally {
     await topology.abandon()
     await broker.stop()
   }
 }
 
-async function measure(place: Place): Promise<Measured> {
+async function measure(place: Place, pids: ReadonlyMap<string, number>): Promise<Measured> {
   const { log, users, videos } = samplePaths
   await command(['import', 'kuairand', '--log', log, '--users', users, '--videos', videos], place)
   await command(['simulate', '--seconds', String(warmUp.visitSeconds), '--events-per-second', '200'], place)
@@ -89,9 +94,14 @@ async function measure(place: Place): Promise<Measured> {
     place,
   )
   await systemRuntime.timers.sleep(warmUp.replaySeconds * 1_000)
-  const measured = command<Omit<Measured, 'eventsPerSecond'>>(['freshness', '--seconds', String(seconds - 3)], place)
+  const before = usageOf(pids)
+  const measured = command<Omit<Measured, 'eventsPerSecond' | 'cores'>>(
+    ['freshness', '--seconds', String(seconds - 3)],
+    place,
+  )
   const { freshnessMs, examples } = await measured
-  return { freshnessMs, examples, eventsPerSecond: (await load).eventsPerSecond }
+  const cores = coresBetween(before, usageOf(pids))
+  return { freshnessMs, examples, eventsPerSecond: (await load).eventsPerSecond, cores }
 }
 
 async function command<Result>(words: readonly string[], place: Place): Promise<Result> {
