@@ -97,8 +97,8 @@ function overShards(values: readonly Point[], unit: string): Layered {
   const x = {
     field: 'shards',
     type: 'quantitative',
-    axis: { title: 'shards', values: [1, 2, 4], grid: false },
-    scale: { domain: [0, 4.4] },
+    axis: { title: 'shards', values: [1, 2, 4] as number[], grid: false },
+    scale: { domain: [0, 4.4] as number[] },
   } as const
   const y = { field: 'value', type: 'quantitative', axis: { title: unit }, scale: { zero: true } } as const
   return {
