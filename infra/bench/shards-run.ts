@@ -15,11 +15,11 @@ import { bucketRoutes } from '../../trainers/parameter-server/bucket-claims.ts'
 import type { RowPull } from '../../trainers/parameter-server/parameter-client.ts'
 import { parameterClient } from '../../trainers/parameter-server/pull-client.ts'
 import type { RunningKafka } from '../engines/kafka/start-kafka.ts'
-import { type BucketStatus, shardStatusMethod } from '../processes/owner-status.ts'
-import { type Settings, startTopology, type Topology } from '../processes/topology.ts'
+import { type Settings, startTopology } from '../processes/topology.ts'
 import { seededRandom } from '../simulation/seeded-random.ts'
 import { type Backlog, popularRow } from './shards-backlog.ts'
-import { coresBetween, residentBytesOf, type Usage, usageOf } from './shards-usage.ts'
+import { Owners } from './shards-owners.ts'
+import { coresBetween, residentBytesOf, usageOf } from './shards-usage.ts'
 
 export interface RunOptions {
   readonly shards: number
@@ -68,18 +68,9 @@ const pullMs = 4_000
 const pullWarmUpMs = 1_500
 const idsPerPull = 5_000
 const lanes = 2
-const sampleMs = 100
 /** Of the backlog: the start and the end, where not all shards have work, are not measured. */
 const measuredFrom = 0.1
 const measuredTo = 0.9
-
-interface Sample {
-  readonly usage: Usage
-  readonly rows: number
-  readonly bytes: number
-  /** Next offset of each bucket. */
-  readonly next: readonly number[]
-}
 
 export async function measureShards(options: RunOptions): Promise<ShardsMeasured> {
   const { shards, folder, broker, settings, compileCache } = options
@@ -130,92 +121,6 @@ export async function measureShards(options: RunOptions): Promise<ShardsMeasured
   } finally {
     await topology.abandon()
   }
-}
-
-/** What the shards say of their buckets, asked over RPC. */
-class Owners {
-  readonly pids: ReadonlyMap<string, number>
-  private readonly options: RunOptions
-  private readonly clients: readonly ReturnType<typeof grpcRpcClient>[]
-
-  static async of(topology: Topology, options: RunOptions): Promise<Owners> {
-    const ready = await Promise.all(topology.names.map((name) => topology.process(name).ready))
-    const pids: [string, number][] = topology.names.map((name) => [name, topology.process(name).pid])
-    const clients = ready.map(({ rpc }) => grpcRpcClient({ address: rpc!, runtime }))
-    return new Owners(options, clients, new Map([...pids, ['kafka', options.broker.pid], ['asker', process.pid]]))
-  }
-
-  private constructor(options: RunOptions, clients: Owners['clients'], pids: ReadonlyMap<string, number>) {
-    this.options = options
-    this.clients = clients
-    this.pids = pids
-  }
-
-  /** Of the model's buckets, by shard. */
-  async statuses(): Promise<BucketStatus[][]> {
-    return Promise.all(
-      this.clients.map(async (client) => {
-        const bytes = await client.call(shardStatusMethod, new Uint8Array(0), { deadlineMs: 30_000 })
-        const all = JSON.parse(new TextDecoder().decode(bytes)) as BucketStatus[]
-        return all.filter(({ model }) => model === this.options.spec.model)
-      }),
-    )
-  }
-
-  /** Resolves when each bucket has one owner and each shard a bucket, and they hold so many rows. */
-  async settled(rowsMin: number): Promise<void> {
-    for (;;) {
-      const statuses = await this.statuses()
-      const rows = statuses.flat().reduce((sum, own) => sum + own.rows, 0)
-      if (isSettled(statuses, this.options.buckets) && rows >= rowsMin) return
-      await runtime.timers.sleep(sampleMs)
-    }
-  }
-
-  async rowBuckets(): Promise<number[]> {
-    const { rowBuckets } = bucketingOf(this.options.spec, this.options.buckets)
-    return (await this.statuses()).map((own) => own.filter(({ bucket }) => bucket < rowBuckets).length)
-  }
-
-  /** Waits until this share of the backlog is folded by shards that all have work, and then until that; where one of them
-   *  runs out of work before, until then. */
-  async folded(from: number, to: number): Promise<[Sample, Sample]> {
-    const { backlog } = this.options
-    let first: Sample | null = null
-    for (;;) {
-      const statuses = await this.statuses()
-      const sample = this.sampleOf(statuses.flat())
-      const share = sample.rows / backlog.rows
-      if (first === null && share >= from && isSettled(statuses, this.options.buckets)) first = sample
-      const isIdle = statuses.some((own) =>
-        own.every(({ bucket, next }) => next >= backlog.byBucket[bucket]!.rows.length),
-      )
-      if (first !== null && (share >= to || (to < 1 && isIdle && sample !== first))) return [first, sample]
-      await runtime.timers.sleep(sampleMs)
-    }
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.clients.map((client) => client.close()))
-  }
-
-  private sampleOf(statuses: readonly BucketStatus[]): Sample {
-    const { byBucket } = this.options.backlog
-    const next = byBucket.map((_, own) => statuses.find(({ bucket }) => bucket === own)?.next ?? 0)
-    const upTo = (numbers: readonly number[], bucket: number) =>
-      numbers[Math.min(next[bucket]!, numbers.length) - 1] ?? 0
-    return {
-      usage: usageOf(this.pids),
-      rows: byBucket.reduce((sum, { rows }, bucket) => sum + upTo(rows, bucket), 0),
-      bytes: byBucket.reduce((sum, { bytes }, bucket) => sum + upTo(bytes, bucket), 0),
-      next,
-    }
-  }
-}
-
-function isSettled(statuses: readonly (readonly BucketStatus[])[], buckets: number): boolean {
-  const owned = statuses.flat().map(({ bucket }) => bucket)
-  return owned.length === buckets && new Set(owned).size === buckets && statuses.every((own) => own.length > 0)
 }
 
 async function pullFor(options: RunOptions, owners: Owners): Promise<ShardsMeasured['pulling']> {
