@@ -173,7 +173,7 @@ class RemoteTrainer implements GradientTrainer {
   }
 
   #tick({ record, offset }: Recorded<Tick>, output: StepOutput): void | Promise<void> {
-    const isSync = record.eventTimeMs >= this.#syncedTimeMs + (this.#options.syncIntervalMs ?? 250)
+    const isSync = record.eventTimeMs >= this.#syncedTimeMs + (this.#options.syncIntervalMs ?? 100)
     if (isSync) this.#syncedTimeMs = record.eventTimeMs
     if (this.pending > 0 || (isSync && !this.#sums.isEmpty)) return this.#closeAt(offset, isSync, output)
   }

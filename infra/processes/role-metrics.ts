@@ -40,6 +40,7 @@ const processorGauges: Readonly<Record<string, readonly [string, (progress: Read
   repeats_total: ['Records dropped because their producer had repeated them', (one) => one.repeats],
   dead_letters_total: ['Records refused since start', (one) => one.deadLetters],
   retries_total: ['Operations tried again since start', (one) => one.retries],
+  checkpoint_failures_total: ['Checkpoints that could not be stored since start', (one) => one.checkpointFailures],
   next_offset: ['Next input offset', (one) => one.next],
   checkpoint_offset: ['Next input offset of the newest checkpoint', (one) => one.checkpointed],
 }

@@ -3,6 +3,7 @@
 import { decode } from '../../../schemas/codec.ts'
 import type { Log, LogRecord } from '../../../streams/log/log.ts'
 import { partitionOf } from '../../../streams/log/log.ts'
+import { readDeadLetter } from '../../../streams/processor/dead-letter.ts'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
 import { openCommandLog } from '../command-log.ts'
 import { output } from '../output.ts'
@@ -72,7 +73,7 @@ async function partitionsOf(log: Log, topic: string): Promise<number[]> {
 
 /** Bytes are shown by their length: features and deltas are thousands of numbers. */
 function readable(record: LogRecord): unknown {
-  const value = record.value === null ? null : decode(record.value)
+  const value = record.value === null ? null : decodedOf(record.value)
   return {
     partition: record.partition,
     offset: record.offset,
@@ -80,6 +81,13 @@ function readable(record: LogRecord): unknown {
     key: record.key,
     value: value && JSON.parse(JSON.stringify(value, bytesAsLength)),
   }
+}
+
+/** A dead letter says why the record was refused, and holds it decoded where that is possible. */
+function decodedOf(bytes: Uint8Array): unknown {
+  const letter = readDeadLetter(bytes)
+  if (letter === null) return decode(bytes)
+  return { ...letter, value: decode(Buffer.from(letter.value, 'base64')) }
 }
 
 function bytesAsLength(this: unknown, name: string, value: unknown): unknown {
