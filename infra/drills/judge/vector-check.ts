@@ -138,7 +138,8 @@ function frozenDense(
     for (const { name, shape, values } of delta.dense) {
       present.set(name, { name, shape, values: decodeFloats(values).slice() })
     }
-    if (!fits()) continue
+    // Later deltas may leave the towers as they are: the freeze was at the first that fits, or after it.
+    if (frozen || !fits()) continue
     frozen = new Map(present)
     frozenAtMs = timestampMs
   }
