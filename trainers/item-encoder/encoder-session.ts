@@ -1,6 +1,7 @@
 // One spell of encoding, from taking `videos` over to handing it on. Batches of all inputs take turns: folded, their vectors
 // made durable, then counted as done, so a checkpoint never runs ahead of the vectors. A bucket whose deltas have a gap
 // waits for a snapshot of its owner while the others go on.
+
 import { decode, encode } from '../../schemas/codec.ts'
 import { deltasOf, snapshotsOf, vectorsOf, videos } from '../../schemas/topics.ts'
 import {
@@ -14,6 +15,7 @@ import {
   type TopicPartition,
 } from '../../streams/log/log.ts'
 import type { StepOutput } from '../../streams/processor/processor.ts'
+import { isDiskFull } from '../../streams/runtime/disk.ts'
 import { ModelSnapshots } from '../model/model-snapshots.ts'
 import { loadEncoderCheckpoint, putEncoderCheckpoint } from './encoder-checkpoint.ts'
 import type { EncoderRunnerOptions } from './encoder-runner.ts'
@@ -230,7 +232,12 @@ export class EncoderSession {
     this.checkpointedMs = runtime.clock.monotonicMs()
     const vectors = { topic: vectorsOf(model), partition: partitionOf(0) }
     this.nextByPlace.set(nameOf(vectors), (await log.bounds(vectors)).latest)
-    await putEncoderCheckpoint(blobs, model, encoder, this.nextByPlace)
+    try {
+      await putEncoderCheckpoint(blobs, model, encoder, this.nextByPlace)
+    } catch (error) {
+      // A full disk costs a longer replay after a restart, not the encoding: the next interval tries again.
+      if (!isDiskFull(error)) throw error
+    }
   }
 
   private async restore(): Promise<void> {
