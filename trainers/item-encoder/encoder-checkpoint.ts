@@ -1,11 +1,13 @@
 // The resume point of an item encoder: its state and the next offset of each of its inputs, in one blob.
 import { type Offset, offsetOf } from '../../streams/log/log.ts'
+import { isDiskFull } from '../../streams/runtime/disk.ts'
 import { FreshetError } from '../../streams/runtime/errors.ts'
 import type { BlobStore } from '../../streams/stores/blob-store.ts'
 import { decodeSections, encodeSections, sectionOf } from '../model/sections.ts'
 import type { ItemEncoder } from './item-encoder.ts'
 
-/** Everything before the offsets, by "topic/partition", must be in the state, and its vectors durable. */
+/** Everything before the offsets, by "topic/partition", must be in the state, and its vectors durable. On a full disk the
+ *  checkpoint before it stays: that costs a longer replay after a restart, not the encoding. */
 export async function putEncoderCheckpoint(
   blobs: BlobStore,
   model: string,
@@ -13,7 +15,11 @@ export async function putEncoderCheckpoint(
   nextByPlace: ReadonlyMap<string, Offset>,
 ): Promise<void> {
   const next = Object.fromEntries([...nextByPlace].sort(([left], [right]) => (left < right ? -1 : 1)))
-  await blobs.put(blobOf(model), encodeSections({ next }, new Map([['encoder', encoder.dump()]])))
+  try {
+    await blobs.put(blobOf(model), encodeSections({ next }, new Map([['encoder', encoder.dump()]])))
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
+  }
 }
 
 /** Loads the state and gives the offsets; none, and the encoder as it was, where there is no checkpoint. Throws

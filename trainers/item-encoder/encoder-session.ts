@@ -15,7 +15,6 @@ import {
   type TopicPartition,
 } from '../../streams/log/log.ts'
 import type { StepOutput } from '../../streams/processor/processor.ts'
-import { isDiskFull } from '../../streams/runtime/disk.ts'
 import { ModelSnapshots } from '../model/model-snapshots.ts'
 import { loadEncoderCheckpoint, putEncoderCheckpoint } from './encoder-checkpoint.ts'
 import type { EncoderRunnerOptions } from './encoder-runner.ts'
@@ -232,12 +231,7 @@ export class EncoderSession {
     this.checkpointedMs = runtime.clock.monotonicMs()
     const vectors = { topic: vectorsOf(model), partition: partitionOf(0) }
     this.nextByPlace.set(nameOf(vectors), (await log.bounds(vectors)).latest)
-    try {
-      await putEncoderCheckpoint(blobs, model, encoder, this.nextByPlace)
-    } catch (error) {
-      // A full disk costs a longer replay after a restart, not the encoding: the next interval tries again.
-      if (!isDiskFull(error)) throw error
-    }
+    await putEncoderCheckpoint(blobs, model, encoder, this.nextByPlace)
   }
 
   private async restore(): Promise<void> {
