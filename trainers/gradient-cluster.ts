@@ -19,6 +19,7 @@ import { type ShardProcessor, shardProcessor } from './parameter-server/shard-pr
 /** Sleeps that end at once: how often a trainer asks again is up to the owners, not to a clock. */
 export const instantTimers: Timers = {
   sleep: async (_ms, signal) => signal?.throwIfAborted(),
+  after: () => () => {},
   every: () => () => {},
 }
 

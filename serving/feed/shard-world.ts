@@ -60,7 +60,10 @@ export class ShardWorld {
     this.shard = servingShard({
       view: this.view,
       pipeline: feedPipeline({ scorer: options.scorer ?? evenScorer, clock }),
-      runtime: { clock, timers: { sleep: options.sleep ?? (async () => {}), every: () => () => {} } },
+      runtime: {
+        clock,
+        timers: { sleep: options.sleep ?? (async () => {}), after: () => () => {}, every: () => () => {} },
+      },
       isReady: () => true,
     })
   }

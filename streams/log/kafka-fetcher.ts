@@ -26,6 +26,10 @@ const waitMsOf: Readonly<Record<LoopKind, number>> = { tail: 100, prompt: 10 }
 const partitionBytesMax = 1024 * 1024
 /** Decoding a response holds up everything else in this thread: about 30 ms for this much of small records. */
 const fetchBytesMax = 4 * 1024 * 1024
+/** Under a steady trickle every record would cost a request: after a response smaller than this the tail loop rests a
+ *  little, and the next one brings what came meanwhile. */
+const restBytesMax = 64 * 1024
+const restMs = 8
 /** Bytes of a response that a record may keep in memory for each of its own. */
 const pinnedPerByteMax = 8
 const retryMs = 100
@@ -111,8 +115,9 @@ export class KafkaFetcher {
       if (readers.length === 0) break
       if (kind === 'tail') for (const reader of readers) reader.tailing = true
       let failure: unknown = null
+      let bytes = 0
       try {
-        await this.fetch(kind, nodeId, readers)
+        bytes = await this.fetch(kind, nodeId, readers)
       } catch (error) {
         failure = error
       }
@@ -120,6 +125,7 @@ export class KafkaFetcher {
       if (failure !== null) await this.recover(failure, nodeId, readers)
       // Some may belong to the other loop now.
       for (const reader of readers) if (reader.caughtUp !== (kind === 'tail')) this.start(reader)
+      if (kind === 'tail' && bytes > 0 && bytes < restBytesMax) await this.options.runtime.timers.sleep(restMs)
     }
     this.running.delete(key)
   }
@@ -135,7 +141,8 @@ export class KafkaFetcher {
     })
   }
 
-  private async fetch(kind: LoopKind, nodeId: string, readers: readonly KafkaReader[]): Promise<void> {
+  /** Gives the size of what came. */
+  private async fetch(kind: LoopKind, nodeId: string, readers: readonly KafkaReader[]): Promise<number> {
     const broker = await this.clusters[kind].findBroker({ nodeId })
     const limits = { minBytes: 1, maxBytes: fetchBytesMax, maxWaitTime: waitMsOf[kind] }
     const { responses } = await broker.fetch({ isolationLevel: 1, ...limits, topics: requestFor(readers) })
@@ -150,6 +157,7 @@ export class KafkaFetcher {
         this.deliver(topicName, answer, own, bytes)
       }
     }
+    return bytes
   }
 
   /** Hands out what a fetch returned of one partition; `bytes` is the size of the whole response. */

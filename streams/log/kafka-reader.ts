@@ -157,13 +157,14 @@ export class KafkaReader implements Reader {
   }
 
   private async waitForRecords(waitMs: number): Promise<void> {
-    const cancel = new AbortController()
+    const { timers } = this.options.runtime
+    let cancel = () => {}
     await new Promise<void>((resolve) => {
       this.wakeUp = resolve
-      this.options.runtime.timers.sleep(waitMs, cancel.signal).then(resolve, () => {})
+      cancel = timers.after(waitMs, resolve)
     })
     this.wakeUp = null
-    cancel.abort()
+    cancel()
   }
 }
 

@@ -173,17 +173,18 @@ export class PartitionReader implements Reader {
 
   private async waitForRecords(waitMs: number): Promise<void> {
     if (this.offset < this.log.latest) return
-    const cancel = new AbortController()
+    let settle = () => {}
     await new Promise<void>((resolve) => {
       this.wakeUp = resolve
       const forget = this.log.onRecords(resolve)
-      this.runtime.timers.sleep(waitMs, cancel.signal).then(() => {
+      const cancel = this.runtime.timers.after(waitMs, resolve)
+      settle = () => {
         forget()
-        resolve()
-      }, forget)
+        cancel()
+      }
     })
     this.wakeUp = null
-    cancel.abort()
+    settle()
   }
 }
 

@@ -358,11 +358,8 @@ class Runner implements PartitionRunner {
   }
 
   private async stop(writer: OutputWriter, checkpointer: Checkpointer, giveUp: AbortController): Promise<void> {
-    const deadline = new AbortController()
-    const { runtime } = this.options
-    runtime.timers.sleep(stopMsMax, deadline.signal).then(
-      () => giveUp.abort(new FreshetError('overloaded', 'outputs could not be appended while stopping: start again')),
-      () => {},
+    const cancel = this.options.runtime.timers.after(stopMsMax, () =>
+      giveUp.abort(new FreshetError('overloaded', 'outputs could not be appended while stopping: start again')),
     )
     try {
       await checkpointer.idle()
@@ -371,7 +368,7 @@ class Runner implements PartitionRunner {
       else await checkpointer.finish(this.inputSource)
       this.state.suppressed = writer.suppressed
     } finally {
-      deadline.abort()
+      cancel()
     }
   }
 }

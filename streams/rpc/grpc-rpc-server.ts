@@ -92,9 +92,12 @@ export async function grpcRpcServer(options: GrpcRpcServerOptions): Promise<RpcS
   }
 
   async function within(done: Promise<void>, ms: number): Promise<void> {
-    const waited = new AbortController()
-    await Promise.race([done, runtime.timers.sleep(ms, waited.signal).catch(() => {})])
-    waited.abort()
+    let cancel = () => {}
+    const late = new Promise<void>((resolve) => {
+      cancel = runtime.timers.after(ms, resolve)
+    })
+    await Promise.race([done, late])
+    cancel()
   }
 
   const shownHost = host.includes(':') ? `[${host}]` : host

@@ -10,6 +10,8 @@ export interface Clock {
 export interface Timers {
   /** Resolves after `ms`; rejects with the signal's reason when aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** Calls `task` once after `ms`, unless the returned cancel is called before. Costs less than a sleep that is aborted. */
+  after(ms: number, task: () => void): () => void
   /** Calls `task` every `ms` until the returned stop is called. A task still running is not called again. */
   every(ms: number, task: () => void | Promise<void>): () => void
 }

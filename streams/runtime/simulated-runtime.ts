@@ -45,6 +45,7 @@ export function simulatedRuntime(seed: number, startMs = 1_700_000_000_000): Sim
           })
           signal?.addEventListener('abort', onAbort, { once: true })
         }),
+      after: (ms, task) => at(nowMs + Math.max(0, ms), task),
       every(ms, task) {
         let running = false
         let cancel = () => {}

@@ -12,6 +12,10 @@ export const systemRuntime: Runtime = {
     sleep: async (ms, signal) => {
       await sleepFor(ms, undefined, signal ? { signal } : {})
     },
+    after(ms, task) {
+      const timer = setTimeout(task, ms)
+      return () => clearTimeout(timer)
+    },
     every(ms, task) {
       let running = false
       const timer = setInterval(async () => {

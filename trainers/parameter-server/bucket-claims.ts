@@ -119,7 +119,7 @@ export function bucketRoutes(options: BucketRoutesOptions): BucketRoutes {
           waiters.delete(settle)
           ended.removeEventListener('abort', settle)
           if (owner && owner.epoch > epoch) resolve(owner)
-          else reject(new FreshetError('stopped', `nobody waits for the owner of bucket ${bucket} any more`))
+          else reject(nobodyWaits)
         }
         waiters.add(settle)
         ended.addEventListener('abort', settle, { once: true })
@@ -131,6 +131,9 @@ export function bucketRoutes(options: BucketRoutesOptions): BucketRoutes {
     },
   }
 }
+
+/** One for all: every call to an owner ends such a wait, and an error is slow to make. */
+const nobodyWaits = new FreshetError('stopped', 'nobody waits for the owner of this bucket any more')
 
 /** Operating errors give `otherwise`: the caller tries again. */
 function rethrowOthers<T>(otherwise: T): (error: unknown) => T {
