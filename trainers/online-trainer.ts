@@ -11,7 +11,7 @@ import type { DumpedState } from './parameter-server/dump-ledger.ts'
 import { OwnedBucket, type OwningOptions } from './parameter-server/owned-bucket.ts'
 import type { ParameterShard } from './parameter-server/parameter-shard.ts'
 import type { Hold } from './parameter-server/publication-guard.ts'
-import { ShardLearner, type ShardLearnerOptions } from './shard-learner.ts'
+import { type RowPull, ShardLearner, type ShardLearnerOptions } from './shard-learner.ts'
 import { type TrainingRow, trainingRow } from './training-row.ts'
 
 export interface OnlineTrainerOptions extends ShardLearnerOptions, OwningOptions {
@@ -39,8 +39,8 @@ export interface OnlineTrainer extends Processor {
   dumpedAt(next: number): DumpedState | null
   dumpParts(): Iterable<Uint8Array>
   /** Predictions with the present weights, records x heads in the order of schemas/labels; null for a record that would
-   *  be rejected. Nothing is learned. */
-  predict(records: readonly TrainingRecord[]): (Float32Array | null)[]
+   *  be rejected. Nothing is learned. `pull` gives the rows instead of the shard. */
+  predict(records: readonly TrainingRecord[], pull?: RowPull): (Float32Array | null)[]
 }
 
 interface TrainerFacts {
@@ -105,10 +105,10 @@ class BatchTrainer implements OnlineTrainer {
     this.#owned.advance(input.offset + 1)
   }
 
-  predict(records: readonly TrainingRecord[]): (Float32Array | null)[] {
+  predict(records: readonly TrainingRecord[], pull?: RowPull): (Float32Array | null)[] {
     const rows = records.map((record) => trainingRow(record, this.#learner.layout))
     const accepted = rows.filter((row): row is TrainingRow => !('rejected' in row))
-    const predictions = this.#learner.predict(accepted)
+    const predictions = this.#learner.predict(accepted, pull)
     const width = predictions.length / Math.max(1, accepted.length)
     let next = 0
     return rows.map((row) => {

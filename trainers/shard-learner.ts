@@ -29,6 +29,9 @@ export interface Learned {
   readonly nonFinite: number
 }
 
+/** Fills `out` with the values of rows (count x dimension), as ParameterShard.pull does. */
+export type RowPull = (table: string, ids: BigUint64Array, count: number, out: Float32Array) => void
+
 /** Rows predicted in one go. */
 const predictRowsMax = 512
 
@@ -36,6 +39,7 @@ export class ShardLearner {
   readonly layout: ModelLayout
   readonly shard: ParameterShard
   readonly #learner: Learner
+  readonly #ownRows: RowPull = (table, ids, count, out) => this.shard.pull(table, ids, count, out)
 
   /** Await denseCompute() first. Throws config-invalid where spec and feature set do not fit. */
   constructor(options: ShardLearnerOptions) {
@@ -51,12 +55,12 @@ export class ShardLearner {
     return this.#learner.frequencies
   }
 
-  /** rows x heads with the present weights (no fp16 rounding); nothing changes. */
-  predict(rows: readonly TrainingRow[]): Float32Array {
+  /** rows x heads with the present weights (no fp16 rounding), or with rows from elsewhere; nothing changes. */
+  predict(rows: readonly TrainingRow[], pull: RowPull = this.#ownRows): Float32Array {
     const out = new Float32Array(rows.length * heads.length)
     for (let from = 0; from < rows.length; from += predictRowsMax) {
       const part = rows.slice(from, from + predictRowsMax)
-      this.#pull(part)
+      this.#fill(part, pull)
       out.set(this.#learner.predict(part), from * heads.length)
     }
     return out
@@ -64,7 +68,7 @@ export class ShardLearner {
 
   learn(rows: readonly TrainingRow[]): Learned {
     if (rows.length === 0) return { predictions: new Float32Array(0), nonFinite: 0 }
-    this.#pull(rows)
+    this.#fill(rows, this.#ownRows)
     let nonFinite = 0
     const sink: GradientSink = {
       rows: ({ table, ids, count, values, eventTimesMs, occurrences, nonFinite: left }) => {
@@ -79,7 +83,7 @@ export class ShardLearner {
     return { predictions, nonFinite }
   }
 
-  #pull(rows: readonly TrainingRow[]): void {
-    for (const { table, ids, count, values } of this.#learner.collect(rows)) this.shard.pull(table, ids, count, values)
+  #fill(rows: readonly TrainingRow[], pull: RowPull): void {
+    for (const { table, ids, count, values } of this.#learner.collect(rows)) pull(table, ids, count, values)
   }
 }

@@ -13,7 +13,13 @@ import type {
 import { heads } from '../../../schemas/labels.ts'
 import { encodeFeatureRow } from '../../../schemas/layouts/feature-row.ts'
 import { examples, interactions } from '../../../schemas/topics.ts'
-import type { CountReader, UserFacts, UserHistory, VideoFacts } from '../../../streams/features/feature.ts'
+import type {
+  CountReader,
+  QueryContext,
+  UserFacts,
+  UserHistory,
+  VideoFacts,
+} from '../../../streams/features/feature.ts'
 import type { FeatureSet } from '../../../streams/features/feature-set.ts'
 import { emptyHistory, foldHistory } from '../../../streams/features/history.ts'
 import { foldUserFacts, unknownUser } from '../../../streams/features/user-facts.ts'
@@ -34,9 +40,25 @@ export interface ImportWalkOptions {
   onExample?(example: WalkedExample): void
 }
 
+/** What a page is hydrated from that its user's own outcomes move. */
+export interface UserView {
+  readonly history: UserHistory
+  readonly counts: CountReader
+}
+
+/** Encoded rows of a page of one entry. */
+export interface HydratedPage {
+  readonly queryFeatures: Uint8Array
+  readonly features: Uint8Array
+}
+
 export interface ImportWalk {
   video(record: VideoPublished): void
   user(record: UserJoined): void
+  /** As of now; it is never changed in place. */
+  historyOf(userId: string): UserHistory
+  /** The page as another view of its user would have it. Nothing is served, joined or counted. */
+  hydrate(shown: ImportedImpression, view: UserView): HydratedPage
   /** The page with its features frozen, received when it was shown: who appends it says when that was. */
   impression(shown: ImportedImpression): FeedServed
   engagement(record: ImportedEngagement): void
@@ -62,7 +84,31 @@ export function importWalk(options: ImportWalkOptions): ImportWalk {
     }
   }
 
+  const historyOf = (userId: string): UserHistory => historyByUser.get(userId) ?? emptyHistory
+  const contextOf = (shown: ImportedImpression, view: UserView): QueryContext => {
+    const user = userById.get(shown.userId) ?? unknownUser(shown.userId)
+    return {
+      ...importedContext,
+      ...(user.region === null ? {} : { region: user.region }),
+      ...(user.language === null ? {} : { language: user.language }),
+      user,
+      surface: shown.surface,
+      nowMs: shown.impressionTimeMs,
+      ...view,
+    }
+  }
+  const hydrated = (shown: ImportedImpression, context: QueryContext): HydratedPage => {
+    const query = features.readQuery(context)
+    const entry = features.readEntry(context, videoById.get(shown.videoId) ?? unknownVideo(shown))
+    return {
+      queryFeatures: encodeFeatureRow(query.ids, query.dense),
+      features: encodeFeatureRow(entry.ids, entry.dense),
+    }
+  }
+
   return {
+    historyOf,
+    hydrate: (shown, view) => hydrated(shown, contextOf(shown, view)),
     video(record) {
       const facts = foldVideoFacts(videoById.get(record.videoId) ?? null, record)
       if (facts) videoById.set(record.videoId, facts)
@@ -72,19 +118,8 @@ export function importWalk(options: ImportWalkOptions): ImportWalk {
       if (facts) userById.set(record.userId, facts)
     },
     impression(shown) {
-      const user = userById.get(shown.userId) ?? unknownUser(shown.userId)
-      const context = {
-        ...importedContext,
-        ...(user.region === null ? {} : { region: user.region }),
-        ...(user.language === null ? {} : { language: user.language }),
-        user,
-        surface: shown.surface,
-        nowMs: shown.impressionTimeMs,
-        history: historyByUser.get(shown.userId) ?? emptyHistory,
-        counts,
-      }
-      const query = features.readQuery(context)
-      const entry = features.readEntry(context, videoById.get(shown.videoId) ?? unknownVideo(shown))
+      const context = contextOf(shown, { history: historyOf(shown.userId), counts })
+      const page = hydrated(shown, context)
       const served: FeedServed = {
         type: 'FeedServed',
         eventId: shown.eventId,
@@ -102,9 +137,9 @@ export function importWalk(options: ImportWalkOptions): ImportWalk {
         language: context.language,
         region: context.region,
         featureSet: features.fingerprint,
-        queryFeatures: encodeFeatureRow(query.ids, query.dense),
+        queryFeatures: page.queryFeatures,
         headNames: heads,
-        entries: [servedEntry(shown, encodeFeatureRow(entry.ids, entry.dense))],
+        entries: [servedEntry(shown, page.features)],
         model: '',
         modelVersion: 0,
         generation: 0,
@@ -120,7 +155,7 @@ export function importWalk(options: ImportWalkOptions): ImportWalk {
       return served
     },
     engagement(record) {
-      const known = historyByUser.get(record.userId) ?? emptyHistory
+      const known = historyOf(record.userId)
       const video = record.videoId === null ? null : (videoById.get(record.videoId) ?? null)
       historyByUser.set(record.userId, foldHistory(known, record, video))
       join(record, record.userId)
