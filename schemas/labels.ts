@@ -29,6 +29,11 @@ export const watchTimeMsMax = 120_000
 /** Unknown label: contributes no loss and no count. */
 export const unknownLabel = Number.NaN
 
+/** Key in a view's `givenLabels` that says, when true, that the log it comes from tells nothing of this head. */
+export function untoldKey(head: Head): string {
+  return `${head}?`
+}
+
 export interface ViewOutcome {
   readonly watchTimeMs: number
   readonly durationMs: number

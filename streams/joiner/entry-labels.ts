@@ -1,5 +1,13 @@
 // Labels of one shown entry, a function of its view and of the engagements that hold, not of the order they came in.
-import { type Head, headIndex, heads, unknownLabel, type ViewOutcome, viewLabels } from '../../schemas/labels.ts'
+import {
+  type Head,
+  headIndex,
+  heads,
+  unknownLabel,
+  untoldKey,
+  type ViewOutcome,
+  viewLabels,
+} from '../../schemas/labels.ts'
 
 /** What a user can do with an entry beside viewing it; `save` has no head, but it makes an entry engaged. */
 export const engagementKinds = ['like', 'share', 'save', 'comment', 'follow', 'notInterested', 'report'] as const
@@ -27,7 +35,7 @@ export interface Mark {
 export interface ViewEnd extends ViewOutcome {
   /** Bit h: a label of heads[h] was given with the view. */
   readonly givenMask: number
-  /** Bit h: the value given. */
+  /** Bit h: the value given. Without its bit in the mask: the log tells nothing of heads[h]. */
   readonly givenValues: number
 }
 
@@ -38,15 +46,22 @@ export function viewEnd(view: ViewOutcome, givenLabels: Readonly<Record<string, 
   let givenMask = 0
   let givenValues = 0
   for (const name in givenLabels) {
+    const untold = headByUntoldKey.get(name)
+    if (untold !== undefined && givenLabels[name]) givenValues |= 1 << untold
     const head = headIndex[name as Head]
     // watchTime is no yes or no: a given one says nothing.
     if (head === undefined || name === 'watchTime') continue
     givenMask |= 1 << head
-    if (givenLabels[name]) givenValues |= 1 << head
+  }
+  for (let head = 0; head < heads.length; head++) {
+    if (!((givenMask >> head) & 1)) continue
+    givenValues = givenLabels[heads[head]!] ? givenValues | (1 << head) : givenValues & ~(1 << head)
   }
   const { watchTimeMs, durationMs, replays } = view
   return { watchTimeMs: Math.max(0, watchTimeMs), durationMs, replays, givenMask, givenValues }
 }
+
+const headByUntoldKey: ReadonlyMap<string, number> = new Map(heads.map((head, index) => [untoldKey(head), index]))
 
 /** Of two views of one entry the longer stands, so that coming back for a moment does not turn a watch into a skip. */
 export function standingView(known: ViewEnd | null, next: ViewEnd): ViewEnd {
@@ -64,11 +79,15 @@ export function anyOn(marks: readonly Mark[]): boolean {
   return marks.some((mark) => mark.on)
 }
 
-/** Labels in the order of `heads`. Without a view its labels are unknown; given labels stand in place of derived ones. */
+/**
+ * Labels in the order of `heads`. Without a view its labels are unknown; given labels stand in place of derived ones, and of
+ * what the log does not tell only an engagement tells.
+ */
 export function entryLabels(view: ViewEnd | null, marks: readonly Mark[]): Float32Array {
   const labels = new Float32Array(heads.length)
   if (view) viewLabels(view, labels)
   else for (const head of viewHeads) labels[headIndex[head]] = unknownLabel
+  if (view) applyUntold(view, labels)
   for (const mark of marks) {
     const head = mark.on ? headByKind[mark.kind] : null
     if (head !== null) labels[headIndex[head]] = 1
@@ -78,6 +97,12 @@ export function entryLabels(view: ViewEnd | null, marks: readonly Mark[]): Float
 }
 
 const viewHeads: readonly Head[] = ['complete', 'longView', 'replay', 'earlySkip', 'watchTime']
+
+function applyUntold(view: ViewEnd, labels: Float32Array): void {
+  const untold = view.givenValues & ~view.givenMask
+  if (untold === 0) return
+  for (let head = 0; head < heads.length; head++) if ((untold >> head) & 1) labels[head] = unknownLabel
+}
 
 function applyGiven(view: ViewEnd, labels: Float32Array): void {
   if (view.givenMask === 0) return

@@ -193,7 +193,9 @@ function recordOf(step: StreamStep, index: number, atMs: number): InteractionsRe
   }
   const { withdrawn } = step
   const givenLabels: Record<string, boolean> =
-    step.given === null ? {} : { like: step.given, complete: true, taste: true }
+    step.given === null
+      ? {}
+      : { like: step.given, complete: true, taste: true, 'like?': true, 'share?': true, 'watchTime?': step.given }
   switch (step.kind) {
     case 'watch':
       return watchFixture(act.eventId, 0, { ...act, watchTimeMs: step.amount, replays: step.named % 2, givenLabels })

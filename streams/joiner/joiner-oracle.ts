@@ -120,6 +120,10 @@ function labelsOf(acts: readonly Act[]): (number | null)[] {
   }
   return heads.map((head) => {
     const givenLabel = view?.givenLabels[head]
-    return givenLabel === undefined || head === 'watchTime' ? derived[head]! : Number(givenLabel)
+    if (givenLabel !== undefined && head !== 'watchTime') return Number(givenLabel)
+    const engaged = engagedHeads.has(head) && derived[head] === 1
+    return view?.givenLabels[`${head}?`] && !engaged ? null : derived[head]!
   })
 }
+
+const engagedHeads: ReadonlySet<string> = new Set(['like', 'share', 'comment', 'follow', 'notInterested'])

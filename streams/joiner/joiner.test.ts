@@ -255,6 +255,27 @@ test('given labels stand in place of derived ones; endless loops weigh less', ()
   assert.deepEqual([first!.weight, second!.weight], [1, 0.25])
 })
 
+test('what a log does not tell is unknown, until an engagement tells it', () => {
+  const rated = watchFixture('w', 9_000, {
+    watchTimeMs: 0,
+    durationMs: 0,
+    givenLabels: { longView: false, 'like?': true, 'share?': true, 'replay?': true, 'watchTime?': true },
+  })
+  const liked: InteractionsRecord = { type: 'VideoLiked', ...actPart('l', 9_500), withdrawn: false }
+  const [first, second] = emittedBy(joiner(), [pageFixture('r1', 0), rated, liked])
+  const before = (first!.record as Example).labels
+  const after = (second!.record as LabelCorrection).after
+  const told = ['longView', 'like', 'share', 'replay', 'watchTime', 'comment'] as const
+  assert.deepEqual(
+    told.map((head) => labelOf(before, head)),
+    [0, Number.NaN, Number.NaN, Number.NaN, Number.NaN, 0],
+  )
+  assert.deepEqual(
+    told.map((head) => labelOf(after, head)),
+    [0, 1, Number.NaN, Number.NaN, Number.NaN, 0],
+  )
+})
+
 test('sampling keeps early skips by their id, the kept stand for the others', () => {
   const records: InteractionsRecord[] = []
   for (let page = 0; page < 400; page++) {
