@@ -1,6 +1,7 @@
 // The generation in use and the one under way: frozen towers, each under a number of its own, and the records in which their
 // vectors travel.
 import type { AnyRecord } from '../../schemas/generated.ts'
+import type { FeatureRow } from '../../schemas/layouts/feature-row.ts'
 import { decodeFloats, encodeFloats } from '../../schemas/layouts/floats.ts'
 import { vectorsOf } from '../../schemas/topics.ts'
 import type { VideoFacts } from '../../streams/features/feature.ts'
@@ -18,6 +19,8 @@ import { neutralQuery } from './neutral-query.ts'
 export const generationKey = '\u0000generation'
 
 const encodedTogetherMax = 512
+/** A row takes about a kilobyte. */
+const rowsKeptMax = 32_768
 
 export interface Generation {
   readonly number: number
@@ -40,6 +43,7 @@ export class Generations {
   readonly #featureSet: FeatureSet
   readonly #parameters: Parameters
   readonly #initial: ReadonlyMap<string, DenseParameter>
+  readonly #rowByFacts = new Map<VideoFacts, FeatureRow>()
   #current: Generation | null = null
   #next: Generation | null = null
   #newestNumber = 0
@@ -96,7 +100,7 @@ export class Generations {
     const { dimension } = generation.encoder
     for (let from = 0; from < videos.length; from += encodedTogetherMax) {
       const some = videos.slice(from, from + encodedTogetherMax)
-      const rows = some.map((facts) => this.#featureSet.readEntry(neutralQuery, facts))
+      const rows = some.map((facts) => this.#rowOf(facts))
       const vectors = generation.encoder.encodeEntries(rows)
       for (const [index, { videoId }] of some.entries()) {
         const vector = vectors.slice(index * dimension, (index + 1) * dimension)
@@ -137,6 +141,17 @@ export class Generations {
   #generationOf(number: number, frozen: ReadonlyMap<string, DenseParameter>): Generation {
     const [spec, featureSet, parameters] = [this.#spec, this.#featureSet, this.#parameters]
     return { number, frozen, encoder: towerEncoder({ spec, featureSet, parameters, frozen }) }
+  }
+
+  /** Nobody asks, so a row is a function of the facts alone. */
+  #rowOf(facts: VideoFacts): FeatureRow {
+    let row = this.#rowByFacts.get(facts)
+    if (row) return row
+    row = this.#featureSet.readEntry(neutralQuery, facts)
+    // The ones longest there go: those that are gone from the catalog are among them sooner or later.
+    if (this.#rowByFacts.size >= rowsKeptMax) this.#rowByFacts.delete(this.#rowByFacts.keys().next().value!)
+    this.#rowByFacts.set(facts, row)
+    return row
   }
 
   #both(): Generation[] {
