@@ -31,7 +31,7 @@ export async function run([shape]: string[], options: Record<string, unknown>): 
       log,
       runtime: systemRuntime,
       signal: stop.signal,
-      onProgress: (now) => out.progress(progressText(now, files.rows.length)),
+      onProgress: (now) => out.progress(progressText(now, files.rowCount)),
     })
     out.result(
       { ...report },

@@ -13,10 +13,10 @@ import { countsSpec } from '../../../trainers/model/shipped-specs.ts'
 import { countShard } from '../../../trainers/parameter-server/count-shard.ts'
 import { wasmTable } from '../../../trainers/table/wasm-table.ts'
 import { importWalk } from './import-walk.ts'
-import type { KuairandFiles } from './kuairand-files.ts'
+import type { ImportedFiles } from './imported-files.ts'
 
 export interface ImportOptions {
-  readonly files: KuairandFiles
+  readonly files: ImportedFiles
   readonly features: FeatureSet
   readonly log: Log
   readonly runtime: Runtime

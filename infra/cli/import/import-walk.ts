@@ -25,7 +25,7 @@ import { emptyHistory, foldHistory } from '../../../streams/features/history.ts'
 import { foldUserFacts, unknownUser } from '../../../streams/features/user-facts.ts'
 import { foldVideoFacts } from '../../../streams/features/video-facts.ts'
 import type { Processor } from '../../../streams/processor/processor.ts'
-import { type ImportedEngagement, type ImportedImpression, unknownCreator } from './kuairand-events.ts'
+import { type ImportedEngagement, type ImportedImpression, unknownCreator } from './imported-events.ts'
 import { LockstepInput } from './lockstep-input.ts'
 
 export type WalkedExample = Example | LabelCorrection
@@ -66,7 +66,7 @@ export interface ImportWalk {
   tick(eventTimeMs: number): void
 }
 
-const importedContext = { device: 'unknown', network: 'unknown', language: 'unknown', region: 'unknown' } as const
+const unknownText = 'unknown'
 
 export function importWalk(options: ImportWalkOptions): ImportWalk {
   const { features, counts } = options
@@ -88,9 +88,10 @@ export function importWalk(options: ImportWalkOptions): ImportWalk {
   const contextOf = (shown: ImportedImpression, view: UserView): QueryContext => {
     const user = userById.get(shown.userId) ?? unknownUser(shown.userId)
     return {
-      ...importedContext,
-      ...(user.region === null ? {} : { region: user.region }),
-      ...(user.language === null ? {} : { language: user.language }),
+      network: unknownText,
+      device: shown.device ?? unknownText,
+      language: shown.language ?? user.language ?? unknownText,
+      region: shown.region ?? user.region ?? unknownText,
       user,
       surface: shown.surface,
       nowMs: shown.impressionTimeMs,
@@ -177,7 +178,7 @@ function servedEntry(shown: ImportedImpression, features: Uint8Array): FeedServe
     predictions: [],
     score: 0,
     stageScores: {},
-    propensity: 1,
+    propensity: shown.propensity,
     reasons: [],
   }
 }

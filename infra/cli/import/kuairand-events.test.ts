@@ -3,16 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { encode } from '../../../schemas/codec.ts'
-import {
-  creatorsOf,
-  type ImportedEngagement,
-  kuairandTimeline,
-  type TimelineEvent,
-  unknownCreator,
-  userJoined,
-  videoPublished,
-  watchTimeMsMax,
-} from './kuairand-events.ts'
+import { type ImportedEngagement, type TimelineEvent, unknownCreator } from './imported-events.ts'
+import { watchTimeMsMax } from './imported-row.ts'
+import { creatorsOf, kuairandTimeline, userJoined, videoPublished } from './kuairand-events.ts'
 import type { LogRow, VideoRow } from './kuairand-reader.ts'
 
 const quiet: LogRow = {

@@ -1,12 +1,10 @@
 // The three files of a KuaiRand log as events, with what could not be read said once per kind.
 
-import type { UserJoined, VideoPublished } from '../../../schemas/generated.ts'
-import type { TimelineEvent } from './kuairand-events.ts'
+import { type BadRows, describeBadRows } from './bad-rows.ts'
+import type { ImportedFiles } from './imported-files.ts'
 import { creatorsOf, kuairandTimeline, userJoined, videoPublished } from './kuairand-events.ts'
 import {
-  type BadRows,
   collectRows,
-  describeBadRows,
   type LogRow,
   readLog,
   readUsers,
@@ -21,14 +19,8 @@ export interface KuairandPaths {
   readonly videos: string
 }
 
-export interface KuairandFiles {
+export interface KuairandFiles extends ImportedFiles {
   readonly rows: readonly LogRow[]
-  readonly users: readonly UserJoined[]
-  readonly videos: readonly VideoPublished[]
-  /** Impressions and engagements in event-time order, repeated rows dropped or kept. */
-  timeline(repeats: 'keep' | 'drop'): Generator<TimelineEvent>
-  /** One line per kind of row that could not be read. */
-  readonly complaints: readonly string[]
 }
 
 export async function readKuairand(paths: KuairandPaths): Promise<KuairandFiles> {
@@ -49,9 +41,11 @@ export function kuairandFiles(
   const creatorOf = creatorsOf(videos)
   return {
     rows,
+    rowCount: rows.length,
     users: users.map((row) => userJoined(row, firstTimeMs)),
     videos: videos.map((row) => videoPublished(row, firstTimeMs)),
     timeline: (repeats) => kuairandTimeline(rows, { creatorOf, repeats }),
+    badRows: bad,
     complaints: describeBadRows(bad),
   }
 }

@@ -6,8 +6,9 @@ import { join, resolve } from 'node:path'
 import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { samplePaths } from '../../simulation/sample.ts'
+import { type BadRows, describeBadRows } from './bad-rows.ts'
 import { creatorsOf, kuairandTimeline } from './kuairand-events.ts'
-import { type BadRows, collectRows, describeBadRows, readLog, readUsers, readVideos } from './kuairand-reader.ts'
+import { collectRows, readLog, readUsers, readVideos } from './kuairand-reader.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'freshet-kuairand-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -54,7 +55,7 @@ test('bad rows are counted by kind with the first example, and the others still 
   assert.equal((await collectRows(readLog([path], bad))).length, 2)
   assert.deepEqual([...bad.keys()].sort(), ['is_click is neither 0 nor 1', 'wrong number of columns'])
   assert.equal(bad.get('is_click is neither 0 nor 1')?.count, 2)
-  assert.match(describeBadRows(bad)[0]!, /^1 rows not read, wrong number of columns: first .*bad\.csv:3: too,short$/)
+  assert.match(describeBadRows(bad)[0]!, /^1 row not read, wrong number of columns: first bad\.csv:3: too,short$/)
 })
 
 test('users keep every column with a value, quoted ones too; videos their tags', async () => {

@@ -1,11 +1,8 @@
 // Reads the CSV files of KuaiRand as typed rows, streaming, plain or gzipped. Rows are never dropped in silence: one that
 // cannot be read is counted under its kind, with the first example, and every other row comes out as it stands.
-import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
-import { parse } from 'csv-parse'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
+import { type BadRows, BadValue } from './bad-rows.ts'
+import { plainDialect, type RowReader, readTable } from './text-table.ts'
 
 /** One impression of the standard log. Times are UTC milliseconds; nothing is clipped. */
 export interface LogRow {
@@ -43,15 +40,6 @@ export interface VideoRow {
   readonly attributes: Readonly<Record<string, number | string>>
 }
 
-export interface BadRowKind {
-  readonly count: number
-  /** File, line and text of the first one. */
-  readonly example: string
-}
-
-/** Bad rows by kind, filled while reading. */
-export type BadRows = Map<string, BadRowKind>
-
 /** Impressions of one or several log files, one after the other, in the order of the files. */
 export async function* readLog(paths: readonly string[], bad: BadRows): AsyncGenerator<LogRow> {
   for (const path of paths) yield* readRows(path, logColumns, logRow, bad)
@@ -70,11 +58,6 @@ export async function collectRows<Row>(rows: AsyncIterable<Row>): Promise<Row[]>
   const all: Row[] = []
   for await (const row of rows) all.push(row)
   return all
-}
-
-/** One line per kind, for people. */
-export function describeBadRows(bad: BadRows): string[] {
-  return [...bad].map(([kind, { count, example }]) => `${count} rows not read, ${kind}: first ${example}`)
 }
 
 const logColumns = [
@@ -99,63 +82,18 @@ const utc8Ms = 8 * 3_600_000
 /** Reads one value of the row by column name; throws BadValue. */
 type Cells = (column: string) => string
 
-/** Why a row cannot be read: the kind it is counted under. */
-class BadValue extends Error {}
-
-async function* readRows<Row>(
+function readRows<Row>(
   path: string,
   required: readonly string[],
   convert: (cells: Cells, columns: readonly string[]) => Row,
   bad: BadRows,
 ): AsyncGenerator<Row> {
-  const input = await openText(path)
-  const parser = input.pipe(parse({ relaxColumnCount: true, skipEmptyLines: true, bom: true }))
-  input.on('error', (error) => parser.destroy(error))
-  let columns: string[] | null = null
-  let indexByColumn = new Map<string, number>()
-  let line = 0
-  try {
-    for await (const record of parser) {
-      const values = record as string[]
-      line++
-      if (columns === null) {
-        columns = values
-        indexByColumn = new Map(values.map((name, index) => [name, index]))
-        requireColumns(path, required, indexByColumn)
-        continue
-      }
-      try {
-        if (values.length !== columns.length) throw new BadValue('wrong number of columns')
-        yield convert((column) => values[indexByColumn.get(column)!]!, columns)
-      } catch (error) {
-        if (!(error instanceof BadValue)) throw error
-        const known = bad.get(error.message)
-        bad.set(error.message, {
-          count: (known?.count ?? 0) + 1,
-          example: known?.example ?? `${path}:${line}: ${values.join(',').slice(0, 200)}`,
-        })
-      }
-    }
-  } finally {
-    input.destroy()
+  const rowReader = (columns: readonly string[]): RowReader<Row> => {
+    const indexByColumn = new Map(columns.map((name, index) => [name, index]))
+    requireColumns(path, required, indexByColumn)
+    return (values) => convert((column) => values[indexByColumn.get(column)!]!, columns)
   }
-  if (columns === null) throw new FreshetError('usage', `${path} is empty: give a KuaiRand file with its header line`)
-}
-
-async function openText(path: string): Promise<Readable> {
-  const start = Buffer.alloc(2)
-  try {
-    const file = await open(path)
-    await file.read(start, 0, 2, 0)
-    await file.close()
-  } catch (cause) {
-    throw new FreshetError('usage', `${path} cannot be read: give the path of a KuaiRand CSV file`, { cause })
-  }
-  const bytes = createReadStream(path)
-  if (start[0] !== 0x1f || start[1] !== 0x8b) return bytes
-  const text = createGunzip()
-  bytes.on('error', (error) => text.destroy(error))
-  return bytes.pipe(text)
+  return readTable({ path, dialect: plainDialect, rowReader, bad })
 }
 
 function requireColumns(path: string, required: readonly string[], present: ReadonlyMap<string, number>): void {
