@@ -31,7 +31,7 @@ export interface WatchTimeReport {
   readonly concordance: number
 }
 
-export interface ScoredReport extends SegmentReport {
+export interface ScoredReport extends Omit<SegmentReport, 'rows'> {
   readonly scored: number
   readonly positives: ByHead<number>
   /** With the user's side as of the start of the day; null where it was not frozen. */
@@ -74,9 +74,10 @@ export function scoredReport(rows: ScoredRows, options: ReportOptions): ScoredRe
   const pages = hasPages ? withinGroups(rows, rows.pages, false) : null
   const ones = everyone(users)
   const byDay = calibrationByDay(rows, days)
+  const { rows: scored, ...whole } = segment(rows, all)
   return {
-    scored: rows.length,
-    ...segment(rows, all),
+    scored,
+    ...whole,
     positives: byHead((head) => sum(known(rows.labels(head)))),
     aucWithinUserDay: within && byHead((head) => within[head].auc(ones)),
     aucWithinPage: pages && byHead((head) => pages[head].auc(ones)),

@@ -1,0 +1,193 @@
+// Retrieval in the same pass: for each long view, where the video stood among all videos seen before, by the model's towers
+// and by what a user would pick instead. Nothing of the viewing itself, nor of its interval, has been learned or counted.
+import type { Example } from '../../../schemas/generated.ts'
+import { headIndex } from '../../../schemas/labels.ts'
+import { decodeFeatureRow } from '../../../schemas/layouts/feature-row.ts'
+import { decodeFloats } from '../../../schemas/layouts/floats.ts'
+import type { FeatureSet } from '../../../streams/features/feature-set.ts'
+import { placeOf } from '../../../trainers/evaluation/expected-rank.ts'
+import { ImplicitAls } from '../../../trainers/evaluation/implicit-als.ts'
+import { NumberedNames } from '../../../trainers/evaluation/scored-rows.ts'
+import { VideoPopularity } from '../../../trainers/evaluation/video-popularity.ts'
+import type { Parameters } from '../../../trainers/model/model.ts'
+import type { ModelSpec } from '../../../trainers/model/model-spec.ts'
+import { type DisposableTowerEncoder, towerEncoder } from '../../../trainers/model/tower-encoder.ts'
+import { type RetrievalReport, RetrievalTally } from './retrieval-tally.ts'
+
+export interface RetrievalOptions {
+  /** Each so-many-th long view is looked for. */
+  readonly every: number
+  /** Event time after which all videos are encoded anew; new ones are at once. */
+  readonly encodeEveryMs: number
+}
+
+export interface RetrievalRunOptions extends RetrievalOptions {
+  readonly spec: ModelSpec
+  readonly features: FeatureSet
+  readonly parameters: Parameters
+  readonly scoreFromMs: number
+}
+
+const dayMs = 86_400_000
+const alsRoundsFirst = 8
+/** A refit starts from the day before. */
+const alsRounds = 3
+const everywhere = ''
+
+export class RetrievalRun {
+  readonly #options: RetrievalRunOptions
+  readonly #encoder: DisposableTowerEncoder
+  readonly #videos = new NumberedNames()
+  readonly #users = new NumberedNames()
+  readonly #firstShownMs: number[] = []
+  readonly #features: Uint8Array[] = []
+  readonly #positivesByUser: number[][] = []
+  readonly #shown = new VideoPopularity(Number.POSITIVE_INFINITY)
+  readonly #longViewed = new VideoPopularity(Number.POSITIVE_INFINITY)
+  readonly #recent = new VideoPopularity(dayMs)
+  readonly #als = new ImplicitAls()
+  readonly #tally: RetrievalTally
+  #vectors = new Float32Array(0)
+  #encoded = 0
+  #encodedMs = Number.NEGATIVE_INFINITY
+  #alsDue = true
+  #alsFitted = false
+  #longViews = 0
+  #unseen = 0
+
+  /** Await denseCompute() first. */
+  constructor(options: RetrievalRunOptions) {
+    const { spec, features, parameters } = options
+    this.#options = options
+    this.#encoder = towerEncoder({ spec, featureSet: features, parameters })
+    this.#tally = new RetrievalTally()
+  }
+
+  /** ALS is fitted anew with the next long view. */
+  startDay(): void {
+    this.#alsDue = true
+  }
+
+  /** The video can be found from now on. */
+  shown(example: Example): void {
+    const video = this.#videos.numberOf(example.videoId)
+    this.#firstShownMs[video] ??= example.impressionTimeMs
+    this.#features[video] = example.features
+  }
+
+  /** Looks for the long views among what was joined in an interval that ends now, then counts all of it. */
+  close(joined: readonly Example[], endMs: number): void {
+    for (const example of joined) if (isLongView(example)) this.#lookFor(example, endMs)
+    for (const example of joined) this.#count(example)
+  }
+
+  result(resamples: number, seed: number): RetrievalReport {
+    const { every } = this.#options
+    const facts = { every, catalogue: this.#videos.names.length, unseen: this.#unseen }
+    return { ...facts, ...this.#tally.report(resamples, seed) }
+  }
+
+  dispose(): void {
+    this.#encoder.dispose()
+  }
+
+  #lookFor(example: Example, endMs: number): void {
+    if (example.impressionTimeMs < this.#options.scoreFromMs) return
+    const wanted = this.#videos.numberOf(example.videoId)
+    if (!(this.#firstShownMs[wanted]! < example.impressionTimeMs)) {
+      this.#unseen++
+      return
+    }
+    if (this.#longViews++ % this.#options.every !== 0) return
+    const count = this.#videos.names.length
+    this.#encode(endMs)
+    this.#fitAls()
+    const user = this.#users.numberOf(example.userId)
+    const recent = this.#recent.scores(everywhere, count)
+    const perSurface = this.#recent.scores(`surface ${example.surface}`, count)
+    const scoresByMethod: Readonly<Record<string, ArrayLike<number>>> = {
+      model: this.#similarities(example, count),
+      popularityOfImpressions: this.#shown.scores(everywhere, count),
+      popularity: this.#longViewed.scores(everywhere, count),
+      popularityDecayed24h: recent,
+      popularityPerSurface24h: perSurface,
+      als: this.#als.scores(this.#positivesByUser[user] ?? [], count) ?? recent,
+    }
+    const places = Object.entries(scoresByMethod).map(
+      ([method, scores]) => [method, placeOf(scores, count, wanted)] as const,
+    )
+    this.#tally.add(example.userId, Object.fromEntries(places))
+  }
+
+  #count(example: Example): void {
+    const { videoId, surface, impressionTimeMs } = example
+    const video = this.#videos.numberOf(videoId)
+    this.#shown.add(everywhere, video, impressionTimeMs)
+    if (!isLongView(example)) return
+    this.#longViewed.add(everywhere, video, impressionTimeMs)
+    this.#recent.add(everywhere, video, impressionTimeMs)
+    this.#recent.add(`surface ${surface}`, video, impressionTimeMs)
+    const user = this.#users.numberOf(example.userId)
+    this.#positivesByUser[user] ??= []
+    const positives = this.#positivesByUser[user]
+    if (!positives.includes(video)) positives.push(video)
+  }
+
+  /** Videos seen since are encoded at once; all of them where it is time. */
+  #encode(endMs: number): void {
+    const { dimension } = this.#encoder
+    const due = endMs - this.#encodedMs >= this.#options.encodeEveryMs
+    const from = due ? 0 : this.#encoded
+    const count = this.#videos.names.length
+    if (due) this.#encodedMs = endMs
+    if (this.#vectors.length < count * dimension) {
+      const larger = new Float32Array(2 * count * dimension)
+      larger.set(this.#vectors)
+      this.#vectors = larger
+    }
+    for (let start = from; start < count; start += encodedRowsMax) {
+      const rows = this.#features.slice(start, Math.min(count, start + encodedRowsMax)).map(decodeFeatureRow)
+      this.#vectors.set(this.#encoder.encodeEntries(rows), start * dimension)
+    }
+    this.#encoded = count
+  }
+
+  #similarities(example: Example, count: number): Float32Array {
+    const query = this.#encoder.encodeQuery(decodeFeatureRow(example.queryFeatures))
+    const scores = new Float32Array(count)
+    dots(query, this.#vectors, scores)
+    return scores
+  }
+
+  #fitAls(): void {
+    if (!this.#alsDue) return
+    this.#alsDue = false
+    const known = Array.from({ length: this.#users.names.length }, (_, user) => this.#positivesByUser[user] ?? [])
+    this.#als.fit(known, this.#videos.names.length, this.#alsFitted ? alsRounds : alsRoundsFirst)
+    this.#alsFitted = true
+  }
+}
+
+/** Entries encoded in one go. */
+const encodedRowsMax = 2_048
+
+function isLongView(example: Example): boolean {
+  return decodeFloats(example.labels)[headIndex.longView] === 1
+}
+
+/** Four sums at a time: the additions need not wait for one another. */
+function dots(query: Float32Array, vectors: Float32Array, out: Float32Array): void {
+  const dimension = query.length
+  const whole = dimension - (dimension % 4)
+  for (let row = 0, start = 0; row < out.length; row++, start += dimension) {
+    let [first, second, third, fourth] = [0, 0, 0, 0]
+    for (let column = 0; column < whole; column += 4) {
+      first += query[column]! * vectors[start + column]!
+      second += query[column + 1]! * vectors[start + column + 1]!
+      third += query[column + 2]! * vectors[start + column + 2]!
+      fourth += query[column + 3]! * vectors[start + column + 3]!
+    }
+    for (let column = whole; column < dimension; column++) first += query[column]! * vectors[start + column]!
+    out[row] = first + second + third + fourth
+  }
+}
