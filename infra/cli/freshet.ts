@@ -12,8 +12,8 @@ const program = new Command('freshet')
   .exitOverride((stopped) => process.exit(stopped.exitCode === 0 ? 0 : wrongCallStatus))
 
 /** Options that every command has. */
-function command(name: string, description: string): Command {
-  return program
+function command(name: string, description: string, parent: Command = program): Command {
+  return parent
     .command(name)
     .description(description)
     .option('--json', 'print one JSON object as the last line', false)
@@ -21,12 +21,30 @@ function command(name: string, description: string): Command {
     .option('--data-dir <folder>', 'where this process keeps its log and snapshots')
 }
 
+const csvHelp = `
+A mapping for a file of ratings; paths in it are relative to it:
+
+  {
+    "name": "movielens",              // part of every event id: import twice, nothing doubles
+    "log": {
+      "files": "ratings.csv",         // plain or gzipped; or a list
+      "user": "userId",
+      "video": "movieId",
+      "time": { "column": "timestamp", "unit": "s" },
+      "labels": { "longView": { "column": "rating", "atLeast": 4 } }
+    }
+  }
+
+Try it first:  freshet import csv --mapping movielens.jsonc --check
+Every field, and a watch log with side tables: docs/import.md`
+
 type Run = (positional: string[], options: Record<string, unknown>) => Promise<void>
 
-/** Runs the command's module; `run` gets the positional arguments and the options. */
-function runs(load: () => Promise<{ run: Run }>): (...args: unknown[]) => Promise<void> {
+/** Runs the command's module; `run` gets `before` and the positional arguments, and the options. */
+function runs(load: () => Promise<{ run: Run }>, ...before: string[]): (...args: unknown[]) => Promise<void> {
   return async (...args) => {
-    const positional = args.slice(0, -2).filter((value) => typeof value === 'string') as string[]
+    const given = args.slice(0, -2).filter((value) => typeof value === 'string') as string[]
+    const positional = [...before, ...given]
     const { run } = await load()
     await run(positional, args.at(-2) as Record<string, unknown>)
   }
@@ -44,12 +62,21 @@ command('demo', 'the whole loop on a real sample with a simulated population')
   .option('--log <driver>', 'embedded, or kafka: starts a broker', 'embedded')
   .action(runs(() => import('./commands/demo.ts')))
 
-command('import', 'a log made elsewhere, as events')
-  .argument('<shape>', 'kuairand')
+const imports = program.command('import').description('a log made elsewhere, as events: KuaiRand, or any by a mapping')
+
+command('kuairand', 'a log in the columns of KuaiRand', imports)
   .requiredOption('--log <files>', 'log files, comma-separated, csv or csv.gz')
   .requiredOption('--users <file>', 'user features')
   .requiredOption('--videos <file>', 'video features')
-  .action(runs(() => import('./commands/import.ts')))
+  .option('--check', 'only read, and tell what would come', false)
+  .action(runs(() => import('./commands/import.ts'), 'kuairand'))
+
+command('csv', 'watch logs, click logs, ratings: any delimited text, by a mapping', imports)
+  .requiredOption('--mapping <file>', 'which column is what: JSON with comments, see docs/import.md')
+  .option('--log <files>', "log files in place of the mapping's, comma-separated, plain or gzipped")
+  .option('--check', 'only read: tell what would come, and every kind of bad row', false)
+  .addHelpText('after', csvHelp)
+  .action(runs(() => import('./commands/import.ts'), 'csv'))
 
 command('evaluate', 'predict before learning, in event-time order')
   .option('--kuairand-log <files>', 'log files, comma-separated, csv or csv.gz')
@@ -70,6 +97,32 @@ command('evaluate', 'predict before learning, in event-time order')
   .option('--predictions <file>', 'write predictions and labels of each scored impression, tab-separated')
   .option('--against <file>', "another model's predictions of the same impressions: print the paired difference")
   .action(runs(() => import('./commands/evaluate.ts')))
+
+command('train', 'learn a range of the log again, or a log made elsewhere, into a folder per run')
+  .option(
+    '--spec <files>',
+    'model specs, comma-separated: a run for each; default: the one that comes with the project',
+  )
+  .option(
+    '--features <files>',
+    'features left out and appended (JSON), or one to append (ts); one for all or one per run',
+  )
+  .option('--from <position>', 'learn the examples of the log, from here')
+  .option('--to <position>', 'to here', 'latest')
+  .option('--rehydrate', 'compute features anew from what was logged, instead of those frozen at serving', false)
+  .option('--kuairand-log <files>', 'instead of the log: files, comma-separated, csv or csv.gz')
+  .option('--users <file>', 'user features')
+  .option('--videos <file>', 'video features')
+  .option('--tick-seconds <n>', 'of files: event time that is predicted before it is learned', '300')
+  .option(
+    '--out <folder>',
+    'where it lies; with several runs a folder for each in it. The same command goes on with it',
+  )
+  .option('--runs <n>', 'at once, each on a thread; default: as many as there are cores')
+  .option('--score-from <position>', 'score only impressions from this time on, as ts=...')
+  .option('--importance-rows <n>', 'rows on which each feature is permuted; 0: none', '4096')
+  .option('--utc-offset <hours>', 'a day begins at midnight so far ahead of UTC', '8')
+  .action(runs(() => import('./commands/train.ts')))
 
 command('off-policy', 'what another policy would have earned, from a log with its propensities')
   .option('--csv <file>', 'a log of decisions with a header line, csv or csv.gz')

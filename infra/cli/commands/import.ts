@@ -1,25 +1,32 @@
-// freshet import SHAPE: a log made elsewhere becomes events of the running engine, or of the folder when none runs.
+// freshet import SHAPE: a log made elsewhere becomes events of the running engine, or of the folder when none runs. With
+// --check nothing is written: it only tells what would come.
 import { FreshetError } from '../../../streams/runtime/errors.ts'
 import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
 import { engineTopics } from '../../processes/engine-topics.ts'
 import { modelSetup } from '../../processes/model-setup.ts'
 import { commandConfig } from '../command-config.ts'
 import { openConfiguredLog } from '../command-log.ts'
+import { type ReadingProgress, readCsv } from '../import/csv-files.ts'
 import { type ImportReport, importIntoLog } from '../import/import-into-log.ts'
+import { importSummary, summaryText } from '../import/import-summary.ts'
+import type { ImportedFiles } from '../import/imported-files.ts'
 import { readKuairand } from '../import/kuairand-files.ts'
-import { output } from '../output.ts'
+import { type Output, output } from '../output.ts'
 
 export async function run([shape]: string[], options: Record<string, unknown>): Promise<void> {
-  if (shape !== 'kuairand') throw new FreshetError('usage', `"${shape}" is not a shape of log; write import kuairand`)
   const out = output(options.json === true)
   const config = commandConfig(options)
-  const { spec, features } = modelSetup(config)
-  const files = await readKuairand({
-    logs: String(options.log).split(','),
-    users: String(options.users),
-    videos: String(options.videos),
-  })
+  const files = await readFiles(shape, options, out)
   for (const complaint of files.complaints) out.say(complaint)
+  if (options.check === true) {
+    const summary = importSummary(files)
+    out.result(
+      { ...summary, imported: false },
+      `${summaryText(summary)}\nnothing was imported: leave --check out for that`,
+    )
+    return
+  }
+  const { spec, features } = modelSetup(config)
   const log = await openConfiguredLog(config)
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
@@ -33,13 +40,43 @@ export async function run([shape]: string[], options: Record<string, unknown>): 
       signal: stop.signal,
       onProgress: (now) => out.progress(progressText(now, files.rowCount)),
     })
+    const badRows = Object.fromEntries(files.badRows)
     out.result(
-      { ...report },
-      `${report.events.toLocaleString('en')} events: ${report.appended.toLocaleString('en')} new, ${report.duplicates.toLocaleString('en')} known already`,
+      { ...report, badRows, stopped: stop.signal.aborted },
+      `${report.events.toLocaleString('en')} events: ${report.appended.toLocaleString('en')} new, ${report.duplicates.toLocaleString('en')} known already${stop.signal.aborted ? '; stopped early: run it again to go on' : ''}`,
     )
   } finally {
     await log.close()
   }
+}
+
+async function readFiles(
+  shape: string | undefined,
+  options: Record<string, unknown>,
+  out: Output,
+): Promise<ImportedFiles> {
+  switch (shape) {
+    case 'kuairand':
+      return readKuairand({
+        logs: String(options.log).split(','),
+        users: String(options.users),
+        videos: String(options.videos),
+      })
+    case 'csv':
+      return readCsv({
+        mapping: String(options.mapping),
+        ...(options.log === undefined ? {} : { logs: String(options.log).split(',') }),
+        anyBadRows: options.check === true,
+        onProgress: (progress) => out.progress(readingText(progress)),
+      })
+    default:
+      throw new FreshetError('usage', `"${shape}" is not a shape of log; write import kuairand or import csv`)
+  }
+}
+
+function readingText({ file, bytesRead, bytes }: ReadingProgress): string {
+  const share = bytes === 0 ? 100 : (100 * bytesRead) / bytes
+  return `${share.toFixed(0).padStart(3)} %  reading ${file}`
 }
 
 function progressText(report: ImportReport, rows: number): string {

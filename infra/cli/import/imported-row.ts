@@ -25,8 +25,8 @@ export interface ImportedRow {
   readonly watchTimeMs: number | null
   /** 0: not known. */
   readonly durationMs: number
-  /** What the row says; a head that it does not name is derived from the watch time, or unknown. */
-  readonly labels: Readonly<Partial<Record<LabelHead, boolean>>>
+  /** What the row says, null where it could have said and does not; a head that is not there is derived, or unknown. */
+  readonly labels: Readonly<Partial<Record<LabelHead, boolean | null>>>
   readonly surface: string
   readonly device: string | null
   readonly language: string | null

@@ -79,7 +79,7 @@ function viewEnd(row: ImportedRow, requestId: string, from: RecordSource, endMs:
   const measured = row.watchTimeMs !== null
   const watchTimeMs = believedWatchTimeMs(row)
   const durationMs = measured ? row.durationMs : 0
-  const givenLabels = { ...from.untold, ...(measured ? {} : unmeasured), ...row.labels }
+  const givenLabels = { ...from.untold, ...(measured ? {} : unmeasured), ...givenBy(row.labels) }
   // Without a duration nothing says that it was cut short.
   const skipped = watchTimeMs < durationMs && !(row.labels.longView ?? longViewOf(watchTimeMs, durationMs))
   if (skipped) {
@@ -96,6 +96,15 @@ function viewEnd(row: ImportedRow, requestId: string, from: RecordSource, endMs:
     replays: Math.min(replaysMax, Math.max(0, Math.floor(ratio) - 1)),
     givenLabels,
   }
+}
+
+function givenBy(labels: ImportedRow['labels']): Record<string, boolean> {
+  const given: Record<string, boolean> = {}
+  for (const [head, label] of Object.entries(labels)) {
+    if (label === null) given[untoldKey(head as LabelHead)] = true
+    else given[head] = label
+  }
+  return given
 }
 
 const derived = new Float32Array(heads.length)
