@@ -1,7 +1,7 @@
 // Several trainers and several owners: each example counts once per bucket however often either starts again, slow owners are
 // waited for, and tastes are learned about as well as in one process.
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { Example } from '../schemas/generated.ts'
 import { headIndex, heads } from '../schemas/labels.ts'
 import { decodeFloats } from '../schemas/layouts/floats.ts'
@@ -11,7 +11,6 @@ import { systemRuntime } from '../streams/runtime/system-runtime.ts'
 import { auc } from './evaluation/auc.ts'
 import { ClusterMember, GradientCluster, instantTimers, runCluster } from './gradient-cluster.ts'
 import { type GradientTrainer, type GradientTrainerOptions, gradientTrainer } from './gradient-trainer.ts'
-import { denseCompute } from './model/compute.ts'
 import { sampleFeatures, sampleSpec } from './model/sample-features.ts'
 import { onlineTrainer } from './online-trainer.ts'
 import type { TrainingRecord } from './open-batch.ts'
@@ -42,8 +41,6 @@ function newTrainer(
 async function run(trainer: GradientTrainer, records: readonly Recorded[], output: StepOutput): Promise<void> {
   for (const record of records) await trainer.step(record, output)
 }
-
-before(denseCompute)
 
 describe('gradient trainers and owners', () => {
   test('restarts at any checkpoint at any moment send the same ranges, and each counts once', async (context) => {

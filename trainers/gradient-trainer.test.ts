@@ -1,8 +1,7 @@
 // A trainer that sends gradients: what it learns through owners that keep up is what the lockstep trainer learns, byte for byte;
 // what it sends, and what it carries over a restart.
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
-import * as tf from '@tensorflow/tfjs-core'
+import { describe, test } from 'node:test'
 import type { AnyRecord, Example } from '../schemas/generated.ts'
 import { encodeFeatureRow } from '../schemas/layouts/feature-row.ts'
 import { decodeFloats } from '../schemas/layouts/floats.ts'
@@ -11,7 +10,7 @@ import type { Recorded, StepOutput } from '../streams/processor/processor.ts'
 import { systemRuntime } from '../streams/runtime/system-runtime.ts'
 import { GradientCluster, instantTimers } from './gradient-cluster.ts'
 import { type GradientTrainer, type GradientTrainerOptions, gradientTrainer } from './gradient-trainer.ts'
-import { denseCompute } from './model/compute.ts'
+import { kernelUsage } from './model/network/kernel-memory.ts'
 import { sampleFeatures, sampleSpec } from './model/sample-features.ts'
 import { onlineTrainer } from './online-trainer.ts'
 import { CollectedOutput, plantedRecords, recorded, tick } from './planted-world.ts'
@@ -55,8 +54,6 @@ function rowsOf(tables: readonly Table[]): string[] {
   })
   return rows.sort()
 }
-
-before(denseCompute)
 
 describe('gradient trainer', () => {
   for (const buckets of [1, 4]) {
@@ -243,8 +240,8 @@ describe('gradient trainer', () => {
     const trainer = newTrainer(cluster, 0)
     const records = plantedRecords(seed, 300, 30)
     await run(trainer, records.slice(0, 62), cluster.output)
-    const { numTensors } = tf.memory()
+    const held = kernelUsage()
     await run(trainer, records.slice(62), cluster.output)
-    assert.equal(tf.memory().numTensors, numTensors)
+    assert.deepEqual(kernelUsage(), held)
   })
 })

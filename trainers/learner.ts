@@ -1,24 +1,18 @@
 // One model learning batch by batch: predicts a batch, then learns it, whoever owns the parameters. It names the rows that a
 // batch needs, takes their values as they were filled in, and hands the gradients on. Deterministic: equal parameters, draws
-// and batches give equal bytes on one backend and build.
-import * as tf from '@tensorflow/tfjs-core'
+// and batches give equal bytes on one driver.
 import { type Head, heads } from '../schemas/labels.ts'
-import { DenseTensors } from './model/dense-tensors.ts'
+import { threadDriver } from './model/compute.ts'
 import { writeDense } from './model/embedding-input.ts'
-import { inTidy } from './model/in-tidy.ts'
-import { type BatchLabels, headLoss, retrievalLoss } from './model/losses.ts'
+import { type BatchLabels, headLoss } from './model/losses.ts'
 import type { DenseParameter } from './model/model.ts'
 import type { InputLayout, ModelLayout } from './model/model-layout.ts'
 import type { ModelSpec } from './model/model-spec.ts'
-import {
-  type RankerActivations,
-  type RankerWeights,
-  rankerBackward,
-  rankerForward,
-  rankerWeights,
-} from './model/ranker.ts'
+import { type DenseNetwork, denseNetwork } from './model/network/dense-network.ts'
+import { rankerNetwork } from './model/ranker.ts'
+import { groupNumbers, RetrievalGradient } from './model/retrieval-gradient.ts'
 import { toPredictions } from './model/scorer.ts'
-import { type TowerActivations, type TowerWeights, towerBackward, towerForward, towerWeights } from './model/towers.ts'
+import { towersNetwork } from './model/towers.ts'
 import { type RowGradients, type SidePair, TableBatch } from './table-batch.ts'
 import type { TrainingRow } from './training-row.ts'
 import { VideoFrequencies } from './video-frequencies.ts'
@@ -42,30 +36,36 @@ interface Inputs {
   readonly towers: SidePair<Float32Array>
 }
 
+/** What the networks gave; good until they compute again. */
 interface Forward {
-  readonly weights: RankerWeights
-  readonly activations: RankerActivations
-  readonly towerWeights: SidePair<TowerWeights>
-  readonly towers: SidePair<TowerActivations>
+  /** rows x heads. */
+  readonly logits: Float32Array
+  /** Of the towers, rows x dimension. */
+  readonly vectors: SidePair<Float32Array>
 }
 
 export class Learner {
   readonly frequencies: VideoFrequencies
   readonly #layout: ModelLayout
   readonly #spec: ModelSpec
-  readonly #tensors: DenseTensors
+  readonly #ranker: DenseNetwork
+  readonly #towers: DenseNetwork
+  readonly #retrieval: RetrievalGradient
   readonly #rankerTables: readonly TableBatch[]
   readonly #towerTable: TableBatch
   readonly #tables: readonly TableBatch[]
   readonly #positiveHeads: readonly number[]
 
-  /** Await denseCompute() first. */
+  /** Computes on this thread's driver. */
   constructor({ spec, layout, dense, initial }: LearnerOptions) {
     const towers = spec.towers!
     this.#spec = spec
     this.#layout = layout
     this.frequencies = new VideoFrequencies(towers.frequency)
-    this.#tensors = new DenseTensors(dense, initial)
+    const base = { driver: threadDriver(), dense, initial }
+    this.#ranker = denseNetwork({ ...base, spec: rankerNetwork(spec.ranker!, layout.ranker) })
+    this.#towers = denseNetwork({ ...base, spec: towersNetwork(towers, layout.towers) })
+    this.#retrieval = new RetrievalGradient(base.driver)
     const { query, entry } = layout.ranker
     const names = new Set([...query.tables, ...entry.tables].map(({ table }) => table))
     this.#rankerTables = [...names].map((name) => new TableBatch(name, query, entry))
@@ -83,22 +83,18 @@ export class Learner {
 
   /** rows x heads with the values filled in (no fp16 rounding); nothing changes. */
   predict(rows: readonly TrainingRow[]): Float32Array {
-    const inputs = this.#read(rows)
-    return toPredictions(inTidy(() => this.#forward(rows, inputs).activations.logits.dataSync()) as Float32Array)
+    return toPredictions(this.#forward(rows, this.#read(rows)).logits)
   }
 
   /** Learns the rows collected last; returns what was predicted before, rows x heads. */
   learn(rows: readonly TrainingRow[], sink: GradientSink): Float32Array {
     for (const row of rows) if (row.isFirst) this.frequencies.draw(row.videoId)
-    const inputs = this.#read(rows)
     const eventTimesMs = Float64Array.from(rows, (row) => row.eventTimeMs)
-    return inTidy(() => {
-      const forward = this.#forward(rows, inputs)
-      const logits = forward.activations.logits.dataSync() as Float32Array
-      this.#learnHeads(rows, forward, logits, eventTimesMs, sink)
-      this.#learnTowers(rows, forward, eventTimesMs, sink)
-      return toPredictions(logits)
-    })
+    const { logits, vectors } = this.#forward(rows, this.#read(rows))
+    const predictions = toPredictions(logits)
+    this.#learnHeads(rows, logits, eventTimesMs, sink)
+    this.#learnTowers(rows, vectors, eventTimesMs, sink)
+    return predictions
   }
 
   #read(rows: readonly TrainingRow[]): Inputs {
@@ -117,57 +113,53 @@ export class Learner {
   }
 
   #forward(rows: readonly TrainingRow[], inputs: Inputs): Forward {
-    const layout = this.#layout
-    const rowCount = rows.length
-    const tower = (side: 'query' | 'entry', weights: TowerWeights) =>
-      towerForward(weights, tf.tensor2d(inputs.towers[side], [rowCount, layout.towers[side].columns]))
-    const weightsOf = { query: towerWeights(this.#tensors, 'query'), entry: towerWeights(this.#tensors, 'entry') }
-    const towers = { query: tower('query', weightsOf.query), entry: tower('entry', weightsOf.entry) }
-    const similarities = tf.sum(tf.mul(towers.query.vectors, towers.entry.vectors), 1).dataSync()
-    const { entry, similarityColumn } = layout.ranker
-    for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
-      inputs.ranker.entry[rowIndex * entry.columns + similarityColumn] =
-        rows[rowIndex]!.similarity ?? similarities[rowIndex]!
+    const { entry, similarityColumn } = this.#layout.ranker
+    const { towers, ranker } = inputs
+    const [queries, entries, similarities] = this.#towers.forward([towers.query, towers.entry], rows.length)
+    for (let rowIndex = 0; rowIndex < rows.length; rowIndex++) {
+      ranker.entry[rowIndex * entry.columns + similarityColumn] = rows[rowIndex]!.similarity ?? similarities![rowIndex]!
     }
-    const weights = rankerWeights(this.#tensors, this.#spec.ranker!.hidden.length)
-    const activations = rankerForward(weights, layout.ranker, { ...inputs.ranker, rowCount })
-    return { weights, activations, towerWeights: weightsOf, towers }
+    const [logits] = this.#ranker.forward([ranker.query, ranker.entry], rows.length)
+    return { logits: logits!, vectors: { query: queries!, entry: entries! } }
   }
 
   #learnHeads(
     rows: readonly TrainingRow[],
-    { weights, activations }: Forward,
     logits: Float32Array,
     eventTimesMs: Float64Array,
     sink: GradientSink,
   ): void {
     const gradient = new Float32Array(logits.length)
     headLoss(logits, labelsOf(rows), gradient)
-    const above = tf.tensor2d(gradient, [rows.length, heads.length])
-    const back = rankerBackward(weights, this.#layout.ranker, activations, above)
-    for (const table of this.#rankerTables) sink.rows(table.gradients(rows.length, back, eventTimesMs))
-    for (const [name, gradient] of back.dense) sink.dense(name, gradient)
+    const { inputs, dense } = this.#ranker.backward([gradient])
+    const sides = { query: inputs[0]!, entry: inputs[1]! }
+    for (const table of this.#rankerTables) sink.rows(table.gradients(rows.length, sides, eventTimesMs))
+    for (const [name, own] of dense) sink.dense(name, own)
   }
 
-  #learnTowers(rows: readonly TrainingRow[], forward: Forward, eventTimesMs: Float64Array, sink: GradientSink): void {
+  #learnTowers(
+    rows: readonly TrainingRow[],
+    vectors: SidePair<Float32Array>,
+    eventTimesMs: Float64Array,
+    sink: GradientSink,
+  ): void {
+    const scale = 1 / Math.sqrt(rows.length)
     const weights = Float32Array.from(
       rows,
-      (row) => row.weight * (this.#isPositive(row.after) - this.#isPositive(row.before)),
+      (row) => scale * row.weight * (this.#isPositive(row.after) - this.#isPositive(row.before)),
     )
     if (weights.every((weight) => weight === 0)) return
-    const { query, entry } = forward.towers
-    const similarities = floats(tf.matMul(query.vectors, tf.transpose(entry.vectors)))
-    const gradient = new Float32Array(similarities.length)
-    const videoIds = BigUint64Array.from(rows, (row) => row.videoId)
-    const logFrequencies = Float64Array.from(rows, (row) => this.frequencies.logFrequency(row.videoId))
-    retrievalLoss(similarities, this.#spec.towers!.temperature, weights, logFrequencies, videoIds, gradient)
-    const above = tf.tensor2d(gradient, [rows.length, rows.length])
-    const queryBack = towerBackward(forward.towerWeights.query, 'query', query, tf.matMul(above, entry.vectors))
-    const entryAbove = tf.matMul(tf.transpose(above), query.vectors) as tf.Tensor2D
-    const entryBack = towerBackward(forward.towerWeights.entry, 'entry', entry, entryAbove)
-    const sides = { query: floats(queryBack.input), entry: floats(entryBack.input) }
+    const { temperature, dimension } = this.#spec.towers!
+    const above = this.#retrieval.of(vectors.query, vectors.entry, dimension, {
+      temperature,
+      weights,
+      logFrequencies: Float32Array.from(rows, (row) => this.frequencies.logFrequency(row.videoId)),
+      groups: groupNumbers(BigUint64Array.from(rows, (row) => row.videoId)),
+    })
+    const { inputs, dense } = this.#towers.backward([above.query, above.entry, null])
+    const sides = { query: inputs[0]!, entry: inputs[1]! }
     sink.rows(this.#towerTable.gradients(rows.length, sides, eventTimesMs))
-    for (const [name, tensor] of [...queryBack.dense, ...entryBack.dense]) sink.dense(name, floats(tensor))
+    for (const [name, own] of dense) sink.dense(name, own)
   }
 
   #isPositive(labels: Float32Array): number {
@@ -183,8 +175,4 @@ function labelsOf(rows: readonly TrainingRow[]): BatchLabels {
     before.set(row.before, rowIndex * heads.length)
   }
   return { after, before, weights: Float32Array.from(rows, (row) => row.weight) }
-}
-
-function floats(tensor: tf.Tensor): Float32Array {
-  return tensor.dataSync() as Float32Array
 }

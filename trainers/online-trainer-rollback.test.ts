@@ -1,10 +1,9 @@
 // What the lockstep trainer does not publish, and what it undoes: a held publication, ranges that a rollback names.
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { Delta } from '../schemas/generated.ts'
 import type { Recorded } from '../streams/processor/processor.ts'
 import { systemRuntime } from '../streams/runtime/system-runtime.ts'
-import { denseCompute } from './model/compute.ts'
 import { sampleFeatures, sampleSpec } from './model/sample-features.ts'
 import { type OnlineTrainerOptions, onlineTrainer } from './online-trainer.ts'
 import { CollectedOutput, plantedRecords } from './planted-world.ts'
@@ -20,8 +19,6 @@ function run(records: readonly Recorded[], options: Partial<OnlineTrainerOptions
   for (const record of records) trainer.step(record, output)
   return { trainer, deltas: output.records.map(({ record }) => record as Delta) }
 }
-
-before(denseCompute)
 
 describe('online trainer, rolled back and held', () => {
   test('examples that a rollback undoes are not learned, by whoever knows of it whenever', () => {

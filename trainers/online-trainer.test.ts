@@ -1,8 +1,7 @@
 // The trainer as a fold: it learns what was planted, repeats itself byte for byte, continues from any dump, takes back what
 // a correction changes, and refuses bad records with a reason.
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
-import * as tf from '@tensorflow/tfjs-core'
+import { describe, test } from 'node:test'
 import { encode } from '../schemas/codec.ts'
 import type { Delta } from '../schemas/generated.ts'
 import { headIndex } from '../schemas/labels.ts'
@@ -12,7 +11,7 @@ import { contextFixture, exampleFixture, videoFixture } from '../streams/feature
 import { featureSet } from '../streams/features/feature-set.ts'
 import type { Recorded } from '../streams/processor/processor.ts'
 import { systemRuntime } from '../streams/runtime/system-runtime.ts'
-import { denseCompute } from './model/compute.ts'
+import { kernelUsage } from './model/network/kernel-memory.ts'
 import { replica } from './model/replica.ts'
 import { sampleFeatures, sampleSpec } from './model/sample-features.ts'
 import { foryouSpec } from './model/shipped-specs.ts'
@@ -38,8 +37,6 @@ function run(records: readonly Recorded[], options: Partial<OnlineTrainerOptions
   for (const record of records) trainer.step(record, output)
   return { trainer, output, deltas: output.records.map(({ record }) => record as Delta) }
 }
-
-before(denseCompute)
 
 describe('online trainer', () => {
   test('learns planted tastes while it predicts', (context) => {
@@ -238,8 +235,8 @@ describe('online trainer', () => {
     const output = new CollectedOutput()
     const records = plantedRecords(seed, 300, 30)
     for (const record of records.slice(0, 62)) trainer.step(record, output)
-    const { numTensors } = tf.memory()
+    const held = kernelUsage()
     for (const record of records.slice(62)) trainer.step(record, output)
-    assert.equal(tf.memory().numTensors, numTensors)
+    assert.deepEqual(kernelUsage(), held)
   })
 })

@@ -21,6 +21,11 @@ export const allowances: readonly Allowance[] = [
     reason: 'loads the compiled kernel that lies beside it',
   },
   {
+    path: 'trainers/model/network/kernel-module.ts',
+    allows: ['disk'],
+    reason: 'loads the compiled kernel that lies beside it',
+  },
+  {
     path: 'serving/client/',
     allows: ['clock', 'timer', 'random'],
     reason: 'runs in a browser or in a customer process',

@@ -1,15 +1,12 @@
 // The encoder over the real log, several buckets: whoever encodes, and whatever happened to those before, every published
 // video ends with the vector that the newest generation gives its final rows.
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
-import { denseCompute } from '../model/compute.ts'
 import { seededRandom } from '../planted-world.ts'
 import { withEncoderWorld } from './encoder-world.ts'
 
 const seed = systemRuntime.randomness.seed()
-
-before(denseCompute)
 
 describe('encoder runner', { timeout: 60_000 }, () => {
   test('follows every bucket, whatever their order', async () => {

@@ -1,15 +1,14 @@
 // The item encoder against encoding the catalog afresh: whatever the order of publications, deltas and takedowns, the
 // vectors of the generation in use are what its towers give for the rows as they are now.
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
-import * as tf from '@tensorflow/tfjs-core'
+import { describe, test } from 'node:test'
 import type { AnyRecord, Delta, GenerationReady, ItemVector, VideoPublished } from '../../schemas/generated.ts'
 import { decodeFloats } from '../../schemas/layouts/floats.ts'
 import { videoFacts } from '../../streams/features/video-facts.ts'
 import { offsetOf, partitionOf } from '../../streams/log/log.ts'
 import type { Recorded } from '../../streams/processor/processor.ts'
 import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
-import { denseCompute } from '../model/compute.ts'
+import { kernelUsage } from '../model/network/kernel-memory.ts'
 import { replica } from '../model/replica.ts'
 import { sampleFeatures, sampleSpec } from '../model/sample-features.ts'
 import { frozenTensors, towerEncoder } from '../model/tower-encoder.ts'
@@ -96,8 +95,6 @@ function collect(output: CollectedOutput) {
   }
   return { byGeneration, ready }
 }
-
-before(denseCompute)
 
 describe('item encoder', () => {
   test('a video has its vector when it is published, under a query tower that came before', () => {
@@ -221,7 +218,7 @@ describe('item encoder', () => {
     let generation = 0
     for (const record of mixed(deltas)) {
       encoder.step(record, new CollectedOutput())
-      if (encoder.generation > generation) counts.push(tf.memory().numTensors)
+      if (encoder.generation > generation) counts.push(kernelUsage().arenas)
       generation = encoder.generation
     }
     assert.ok(counts.length >= 2)

@@ -1,27 +1,15 @@
-// Dense compute of this thread: TensorFlow.js on its WebAssembly backend, one thread wide, started once.
-import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
-import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
-import * as tf from '@tensorflow/tfjs-core'
-import { FreshetError } from '../../streams/runtime/errors.ts'
+// The driver of dense compute that this thread uses: kernels of our own unless another was asked for.
+import { kernelDriver } from './network/kernel-arena.ts'
+import type { ComputeDriver } from './network/matrix-arena.ts'
 
-export type DenseCompute = typeof tf
+let chosen: ComputeDriver = kernelDriver
 
-let started: Promise<DenseCompute> | null = null
-
-/** Resolves when tensors can be computed on this thread; later calls share the first. Await it before building a scorer,
- *  an encoder or a trainer: those are synchronous. Rejects with engine-failed. */
-export function denseCompute(): Promise<DenseCompute> {
-  started ??= start()
-  return started
+/** Makes `driver` this thread's; what was built before keeps its own. Await it before building a scorer, an encoder or a
+ *  trainer that is to compute on it. Rejects as the driver does where it cannot start. */
+export async function denseCompute(driver: ComputeDriver | Promise<ComputeDriver> = kernelDriver): Promise<void> {
+  chosen = await driver
 }
 
-async function start(): Promise<DenseCompute> {
-  const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
-  setWasmPaths(`${folder}/`)
-  setThreadsCount(1)
-  const found = await tf.setBackend('wasm')
-  if (!found) throw new FreshetError('engine-failed', 'the WebAssembly backend did not start: run npm ci')
-  await tf.ready()
-  return tf
+export function threadDriver(): ComputeDriver {
+  return chosen
 }

@@ -1,20 +1,18 @@
-// The written-out gradients of ranker, towers and losses against finite differences of their forward functions, element by
-// element on random ones, and no tensor left behind.
+// The gradients of ranker, towers and losses against finite differences, element by element on random ones.
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
-import * as tf from '@tensorflow/tfjs-core'
+import { describe, test } from 'node:test'
 import { headIndex, heads } from '../../schemas/labels.ts'
 import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
-import { denseCompute } from './compute.ts'
-import { DenseTensors } from './dense-tensors.ts'
-import { inTidy } from './in-tidy.ts'
 import { initialDense } from './initial-parameters.ts'
-import { headLoss, retrievalLoss } from './losses.ts'
+import { headLoss } from './losses.ts'
 import type { DenseParameter } from './model.ts'
-import { modelLayout } from './model-layout.ts'
-import { rankerBackward, rankerForward, rankerWeights } from './ranker.ts'
+import { type InputLayout, modelLayout } from './model-layout.ts'
+import { denseNetwork, type NetworkGradient, type NetworkSpec } from './network/dense-network.ts'
+import { kernelDriver } from './network/kernel-arena.ts'
+import { rankerNetwork } from './ranker.ts'
+import { groupNumbers, RetrievalGradient } from './retrieval-gradient.ts'
 import { sampleFeatures, sampleSpec } from './sample-features.ts'
-import { towerBackward, towerForward, towerWeights } from './towers.ts'
+import { towersNetwork } from './towers.ts'
 
 const rowCount = 5
 const layout = modelLayout(sampleSpec, sampleFeatures)
@@ -40,7 +38,7 @@ function randomDense(): Map<string, DenseParameter> {
 function checkGradient(what: string, values: Float32Array, gradient: Float32Array, loss: () => number): void {
   let squares = 0
   const errors: number[] = []
-  const samples = 40
+  const samples = Math.min(40, values.length)
   for (let sample = 0; sample < samples; sample++) {
     const index = Math.floor(((random() + 1) / 2) * (values.length - 1))
     const wide = difference(values, index, 2e-3, loss)
@@ -68,91 +66,107 @@ function difference(values: Float32Array, index: number, step: number, loss: () 
   return (above - below) / (high - low)
 }
 
-before(denseCompute)
+/** A network whose tensors are read anew at each call: finite differences change them in place. */
+function networkOf(spec: NetworkSpec, dense: ReadonlyMap<string, DenseParameter>) {
+  const fresh = new Map(dense)
+  const initial = initialDense(sampleSpec, layout)
+  const { forward, backward } = denseNetwork({ driver: kernelDriver, spec, dense: fresh, initial })
+  return {
+    forward(inputs: readonly Float32Array[]) {
+      for (const [name, own] of dense) fresh.set(name, { ...own })
+      return forward(inputs, rowCount)
+    },
+    backward(gradients: readonly (Float32Array | null)[]): NetworkGradient {
+      const { inputs, dense: ofTensors } = backward(gradients)
+      const copies = [...ofTensors].map(([name, own]) => [name, own.slice()] as const)
+      return { inputs: inputs.map((own) => own.slice()), dense: new Map(copies) }
+    },
+  }
+}
+
+/** Inputs and every tensor; of an input the columns that are learned, and that all others' gradient is zero. */
+function checkAll(
+  { inputs: layouts, prefix }: { readonly inputs: readonly InputLayout[]; readonly prefix: string },
+  inputs: readonly Float32Array[],
+  dense: ReadonlyMap<string, DenseParameter>,
+  found: NetworkGradient,
+  loss: () => number,
+): void {
+  for (const [index, { columns, denseColumn }] of layouts.entries()) {
+    for (let row = 0; row < rowCount; row++) {
+      const [from, learned, to] = [row * columns, row * columns + denseColumn, (row + 1) * columns]
+      const gradient = found.inputs[index]!
+      checkGradient(`input ${index}`, inputs[index]!.subarray(from, learned), gradient.subarray(from, learned), loss)
+      assert.ok(gradient.subarray(learned, to).every((value) => value === 0))
+    }
+  }
+  const names = [...dense.keys()].filter((name) => name.startsWith(prefix))
+  assert.deepEqual([...found.dense.keys()].sort(), names.sort())
+  for (const name of names) checkGradient(name, dense.get(name)!.values, found.dense.get(name)!, loss)
+}
 
 describe('gradients', () => {
   test('of the ranker under the loss of its heads, at every tensor and both inputs', () => {
     const dense = randomDense()
-    const initial = initialDense(sampleSpec, layout)
     const { query, entry } = layout.ranker
-    const inputs = { query: randoms(rowCount * query.columns), entry: randoms(rowCount * entry.columns) }
+    const inputs = [randoms(rowCount * query.columns), randoms(rowCount * entry.columns)]
     const after = Float32Array.from({ length: rowCount * heads.length }, () => Number(random() > 0))
     const changed = after.map((label, index) => (index % 3 === 0 ? 1 - label : Number.NaN))
     after[4] = Number.NaN
     after[headIndex.watchTime] = 1.7
     const labels = { after, before: changed, weights: randoms(rowCount).map((weight) => Math.abs(weight) + 0.2) }
-    const numTensors = tf.memory().numTensors
-    const run = (backward: boolean): Run =>
-      inTidy(() => {
-        const tensors = new DenseTensors(dense, initial)
-        const weights = rankerWeights(tensors, sampleSpec.ranker!.hidden.length)
-        const forward = rankerForward(weights, layout.ranker, { ...inputs, rowCount })
-        const gradient = new Float32Array(rowCount * heads.length)
-        const loss = headLoss(forward.logits.dataSync() as Float32Array, labels, gradient)
-        const above = tf.tensor2d(gradient, [rowCount, heads.length])
-        const read = backward ? rankerBackward(weights, layout.ranker, forward, above) : null
-        tensors.dispose()
-        return { loss, read }
-      })
-    const { read } = run(true)
-    assert.equal(tf.memory().numTensors, numTensors)
-    const loss = () => run(false).loss
-    checkGradient('query input', inputs.query, read!.query, loss)
-    checkGradient('entry input', inputs.entry, read!.entry, loss)
-    const names = [...dense.keys()].filter((name) => name.startsWith('ranker.'))
-    assert.deepEqual([...read!.dense.keys()].sort(), names.sort())
-    for (const name of names) checkGradient(name, dense.get(name)!.values, read!.dense.get(name)!, loss)
+    const ranker = networkOf(rankerNetwork(sampleSpec.ranker!, layout.ranker), dense)
+    const gradient = new Float32Array(rowCount * heads.length)
+    const loss = () => headLoss(ranker.forward(inputs)[0]!, labels, gradient)
+    loss()
+    checkAll({ inputs: [query, entry], prefix: 'ranker.' }, inputs, dense, ranker.backward([gradient]), loss)
   })
 
   test('of both towers under the retrieval loss, at every tensor and both inputs', () => {
     const dense = randomDense()
-    const initial = initialDense(sampleSpec, layout)
     const { query, entry } = layout.towers
-    const inputs = { query: randoms(rowCount * query.columns), entry: randoms(rowCount * entry.columns) }
-    const rowWeights = Float32Array.of(1, 0, 0.5, -1, 2)
+    const inputs = [randoms(rowCount * query.columns), randoms(rowCount * entry.columns)]
+    const weights = Float32Array.of(1, 0, 0.5, -1, 2)
     const videoIds = BigUint64Array.of(1n, 2n, 3n, 2n, 1n)
-    const logFrequencies = Float64Array.of(-1, -3, -2, -3, -1)
-    const run = (backward: boolean): Run =>
-      inTidy(() => {
-        const tensors = new DenseTensors(dense, initial)
-        const weights = { query: towerWeights(tensors, 'query'), entry: towerWeights(tensors, 'entry') }
-        const queries = towerForward(weights.query, tf.tensor2d(inputs.query, [rowCount, query.columns]))
-        const entries = towerForward(weights.entry, tf.tensor2d(inputs.entry, [rowCount, entry.columns]))
-        const similarities = tf.matMul(queries.vectors, tf.transpose(entries.vectors)).dataSync() as Float32Array
-        const gradient = new Float32Array(rowCount * rowCount)
-        const loss = retrievalLoss(similarities, 0.5, rowWeights, logFrequencies, videoIds, gradient)
-        const above = tf.tensor2d(gradient, [rowCount, rowCount])
-        const queryBack = towerBackward(weights.query, 'query', queries, tf.matMul(above, entries.vectors))
-        const entryAbove = tf.matMul(tf.transpose(above), queries.vectors) as tf.Tensor2D
-        const entryBack = towerBackward(weights.entry, 'entry', entries, entryAbove)
-        const both = [...queryBack.dense, ...entryBack.dense]
-        const read = backward
-          ? {
-              query: queryBack.input.dataSync() as Float32Array,
-              entry: entryBack.input.dataSync() as Float32Array,
-              dense: new Map(both.map(([name, tensor]) => [name, tensor.dataSync() as Float32Array])),
-            }
-          : null
-        tensors.dispose()
-        return { loss, read }
-      })
-    const { read } = run(true)
-    const loss = () => run(false).loss
-    checkGradient('query input', inputs.query, read!.query, loss)
-    checkGradient('entry input', inputs.entry, read!.entry, loss)
-    const names = [...dense.keys()].filter((name) => name.startsWith('tower.'))
-    assert.deepEqual([...read!.dense.keys()].sort(), names.sort())
-    for (const name of names) checkGradient(name, dense.get(name)!.values, read!.dense.get(name)!, loss)
+    const logFrequencies = Float32Array.of(-1, -3, -2, -3, -1)
+    const { dimension } = sampleSpec.towers!
+    const towers = networkOf(towersNetwork(sampleSpec.towers!, layout.towers), dense)
+    const loss = () => {
+      const [queries, entries] = towers.forward(inputs)
+      return retrievalLoss(queries!, entries!, dimension, 0.5, weights, logFrequencies, videoIds)
+    }
+    const [queries, entries] = towers.forward(inputs)
+    const choice = { temperature: 0.5, weights, logFrequencies, groups: groupNumbers(videoIds) }
+    const above = new RetrievalGradient(kernelDriver).of(queries!, entries!, dimension, choice)
+    const found = towers.backward([above.query, above.entry, null])
+    checkAll({ inputs: [query, entry], prefix: 'tower.' }, inputs, dense, found, loss)
   })
 })
 
-interface Run {
-  readonly loss: number
-  readonly read: ReadGradient | null
-}
-
-interface ReadGradient {
-  readonly query: Float32Array
-  readonly entry: Float32Array
-  readonly dense: ReadonlyMap<string, Float32Array>
+/** In-batch sampled softmax, written out in doubles: each row with a weight picks its own entry. */
+function retrievalLoss(
+  queries: Float32Array,
+  entries: Float32Array,
+  dimension: number,
+  temperature: number,
+  weights: Float32Array,
+  logFrequencies: Float32Array,
+  videoIds: BigUint64Array,
+): number {
+  const logit = (row: number, entry: number) => {
+    let dot = 0
+    for (let column = 0; column < dimension; column++) {
+      dot += queries[row * dimension + column]! * entries[entry * dimension + column]!
+    }
+    return dot / temperature - logFrequencies[entry]!
+  }
+  let loss = 0
+  for (const [row, weight] of weights.entries()) {
+    let total = 0
+    for (const [entry, videoId] of videoIds.entries()) {
+      if (entry === row || videoId !== videoIds[row]) total += Math.exp(logit(row, entry))
+    }
+    loss -= weight * (logit(row, row) - Math.log(total))
+  }
+  return loss
 }

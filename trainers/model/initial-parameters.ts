@@ -41,10 +41,10 @@ export function initialDense(spec: ModelSpec, layout: ModelLayout): Map<string, 
 
   const width = ranker.hidden[0]! + heads.length
   const { query, entry, bias } = rankerTensorNames
-  const inputs = layout.ranker.query.columns + layout.ranker.entry.columns
-  const scale = 1 / Math.sqrt(inputs)
+  const entryColumns = layout.ranker.entry.columns + layout.ranker.crossedColumns
+  const scale = 1 / Math.sqrt(layout.ranker.query.columns + entryColumns)
   add(query, [layout.ranker.query.columns, width], scale)
-  add(entry, [layout.ranker.entry.columns, width], scale)
+  add(entry, [entryColumns, width], scale)
   for (const name of [query, entry]) clearColumns(out.get(name)!.values, width, ranker.hidden[0]!)
   add(bias, [width], 0)
   for (const [index, head] of heads.entries()) {

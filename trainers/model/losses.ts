@@ -1,6 +1,5 @@
-// What the heads and the towers are trained on: losses and their gradients at the logits, summed over the batch and
-// divided by the square root of its size (a sum would make the step grow with the batch, a mean starve the rows of a
-// small one).
+// What the heads are trained on: the loss and its gradient at the logits, summed over the batch and divided by the square root
+// of its size (a sum would make the step grow with the batch, a mean starve the rows of a small one).
 import { headIndex, heads } from '../../schemas/labels.ts'
 
 /** Labels of a batch, rows x heads, NaN where unknown. `before`: what was already learned of the row, NaN where nothing. */
@@ -49,51 +48,4 @@ export function headLoss(logits: Float32Array, labels: BatchLabels, out: Float32
 function pointLoss(logit: number, label: number, regression: boolean): number {
   if (regression) return 0.5 * (logit - label) ** 2
   return Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)))
-}
-
-/**
- * In-batch sampled softmax with log-Q correction (Yi et al. 2019, "Sampling-bias-corrected neural modeling"): each row
- * with a weight picks its own entry among the entries of the batch. `similarities` is rows x rows, query by entry;
- * `logFrequencies` the log of how often each entry is sampled; the same video elsewhere in the batch is no negative.
- * Writes the gradient at the similarities into `out`; returns the loss.
- */
-export function retrievalLoss(
-  similarities: Float32Array,
-  temperature: number,
-  weights: Float32Array,
-  logFrequencies: Float64Array,
-  videoIds: BigUint64Array,
-  out: Float32Array,
-): number {
-  const rowCount = weights.length
-  const scale = 1 / Math.sqrt(Math.max(1, rowCount))
-  const logits = new Float64Array(rowCount)
-  let loss = 0
-  out.fill(0, 0, rowCount * rowCount)
-  for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
-    const weight = weights[rowIndex]! * scale
-    if (weight === 0) continue
-    const start = rowIndex * rowCount
-    const video = videoIds[rowIndex]!
-    let largest = Number.NEGATIVE_INFINITY
-    for (let entry = 0; entry < rowCount; entry++) {
-      const repeated = entry !== rowIndex && videoIds[entry] === video
-      const logit = similarities[start + entry]! / temperature - logFrequencies[entry]!
-      logits[entry] = repeated ? Number.NEGATIVE_INFINITY : logit
-      if (logits[entry]! > largest) largest = logits[entry]!
-    }
-    let total = 0
-    const own = logits[rowIndex]! - largest
-    for (let entry = 0; entry < rowCount; entry++) {
-      const power = Math.exp(logits[entry]! - largest)
-      logits[entry] = power
-      total += power
-    }
-    loss -= weight * (own - Math.log(total))
-    for (let entry = 0; entry < rowCount; entry++) {
-      const share = logits[entry]! / total
-      out[start + entry] = (weight * (share - (entry === rowIndex ? 1 : 0))) / temperature
-    }
-  }
-  return loss
 }

@@ -35,11 +35,12 @@ export interface InputLayout {
 
 export interface RankerLayout {
   readonly query: InputLayout
-  /** Its dense values are followed by the retrieval similarity and by the crossed terms. */
+  /** Its dense values are followed by the retrieval similarity. */
   readonly entry: InputLayout
   readonly similarityColumn: number
-  /** First column of where the two sides meet: factorization term, product of history and entry, their dot. */
-  readonly crossedColumn: number
+  /** Columns that the network adds to the entry's, of where the two sides meet: factorization term, product of history and
+   *  entry, their dot. */
+  readonly crossedColumns: number
   /** First columns of the two slots of the history term. */
   readonly historyColumn: number
   readonly historyEntryColumn: number
@@ -80,8 +81,7 @@ export function modelLayout(spec: ModelSpec, features: FeatureSet): ModelLayout 
   const rankerTable = (slot: string) => tableBySlot.get(slot)!
   const towerTable = () => towers.table
   const query = input(features.query, ranker.slots, rankerTable, ranker.queryDense, 0)
-  const crossedColumns = 2 * query.dimension + 1
-  const entry = input(features.entry, ranker.slots, rankerTable, ranker.entryDense, 1 + crossedColumns)
+  const entry = input(features.entry, ranker.slots, rankerTable, ranker.entryDense, 1)
   return {
     featureSet: features.fingerprint,
     queryIds: features.query.idCount,
@@ -91,8 +91,8 @@ export function modelLayout(spec: ModelSpec, features: FeatureSet): ModelLayout 
     ranker: {
       query,
       entry,
-      similarityColumn: entry.columns - crossedColumns - 1,
-      crossedColumn: entry.columns - crossedColumns,
+      similarityColumn: entry.columns - 1,
+      crossedColumns: 2 * query.dimension + 1,
       historyColumn: columnOf(spec, query, ranker.history.query, 'ranker.history.query'),
       historyEntryColumn: columnOf(spec, entry, ranker.history.entry, 'ranker.history.entry'),
     },

@@ -1,7 +1,7 @@
 // The replica against plain maps and against one that follows a single owner: whatever the buckets, repeats, late starts,
 // owners and rollbacks, it holds what the newest word of each bucket's owner says.
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Delta } from '../../schemas/generated.ts'
 import { encodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
@@ -14,7 +14,6 @@ import { mapTable } from '../table/map-table.ts'
 import { wasmTable } from '../table/wasm-table.ts'
 import { bucketDeltas, bucketSnapshot, idsByTable, rowsRead } from './bucketed-world.ts'
 import { bucketing } from './buckets.ts'
-import { denseCompute } from './compute.ts'
 import type { ApplyResult } from './model.ts'
 import { replica } from './replica.ts'
 import { sampleFeatures, sampleSpec } from './sample-features.ts'
@@ -23,8 +22,6 @@ import { scorer } from './scorer.ts'
 const seed = systemRuntime.randomness.seed()
 const base = { spec: sampleSpec, featureSet: sampleFeatures }
 const dimension = 4
-
-before(denseCompute)
 
 /** All that is learned travels with the next delta. */
 function trained() {

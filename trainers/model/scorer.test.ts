@@ -1,8 +1,7 @@
 // The scorer against the trainer's own predictions: one forward function, so rows that travelled without rounding score the
 // same, and the towers learn what history says.
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
-import * as tf from '@tensorflow/tfjs-core'
+import { describe, test } from 'node:test'
 import { decode, encode } from '../../schemas/codec.ts'
 import type { Delta, Example } from '../../schemas/generated.ts'
 import { heads } from '../../schemas/labels.ts'
@@ -13,7 +12,7 @@ import { auc } from '../evaluation/auc.ts'
 import { onlineTrainer } from '../online-trainer.ts'
 import { CollectedOutput, PlantedWorld, plantedRecords, recorded, seededRandom, tick } from '../planted-world.ts'
 import { wasmTable } from '../table/wasm-table.ts'
-import { denseCompute } from './compute.ts'
+import { kernelUsage } from './network/kernel-memory.ts'
 import { replica } from './replica.ts'
 import { sampleFeatures, sampleQuery, sampleSpec, sampleVideo } from './sample-features.ts'
 import { scorer } from './scorer.ts'
@@ -32,8 +31,6 @@ function trained(): { trainer: ReturnType<typeof newTrainer>; deltas: Delta[] } 
 
 const dot = (left: Float32Array, right: Float32Array) =>
   left.reduce((sum, value, index) => sum + value * right[index]!, 0)
-
-before(denseCompute)
 
 describe('scorer', () => {
   test('gives a page what the trainer predicts row by row', () => {
@@ -111,12 +108,12 @@ describe('scorer', () => {
     assert.ok(first.every(Number.isFinite))
     parameters.apply(deltas[0]!)
     assert.notDeepEqual(score(), first)
-    const { numTensors } = tf.memory()
+    const held = kernelUsage()
     for (const delta of deltas.slice(1)) {
       parameters.apply(delta)
       score()
     }
-    assert.equal(tf.memory().numTensors, numTensors)
+    assert.deepEqual(kernelUsage(), held)
     assert.equal(page.score(query, [], new Float32Array(0)).length, 0)
   })
 })

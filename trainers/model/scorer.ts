@@ -2,14 +2,14 @@
 import { headIndex, heads, watchTimeMsMax } from '../../schemas/labels.ts'
 import type { FeatureSet } from '../../streams/features/feature-set.ts'
 import { assert } from '../../streams/runtime/errors.ts'
-import { DenseTensors } from './dense-tensors.ts'
+import { threadDriver } from './compute.ts'
 import { embeddingInput } from './embedding-input.ts'
-import { inTidy } from './in-tidy.ts'
 import { initialDense } from './initial-parameters.ts'
 import type { Parameters, Scorer } from './model.ts'
 import { modelLayout } from './model-layout.ts'
 import type { ModelSpec } from './model-spec.ts'
-import { rankerForward, rankerWeights } from './ranker.ts'
+import { denseNetwork } from './network/dense-network.ts'
+import { rankerNetwork } from './ranker.ts'
 
 export interface ScorerOptions {
   readonly spec: ModelSpec
@@ -18,15 +18,19 @@ export interface ScorerOptions {
   readonly parameters: Parameters
 }
 
-/** Await denseCompute() first. Throws config-invalid where spec and feature set do not fit. */
+/** Computes on this thread's driver. Throws config-invalid where spec and feature set do not fit. */
 export function scorer({ spec, featureSet, parameters }: ScorerOptions): Scorer {
   const layout = modelLayout(spec, featureSet)
-  const tensors = new DenseTensors(parameters.dense, initialDense(spec, layout))
+  const network = denseNetwork({
+    driver: threadDriver(),
+    spec: rankerNetwork(spec.ranker!, layout.ranker),
+    dense: parameters.dense,
+    initial: initialDense(spec, layout),
+  })
   const queryInput = embeddingInput(layout.ranker.query, parameters)
   const entryInput = embeddingInput(layout.ranker.entry, parameters)
   const query = new Float32Array(layout.ranker.query.columns)
   const { columns } = layout.ranker.entry
-  const layers = spec.ranker!.hidden.length
   let entry = new Float32Array(0)
   return {
     headNames: heads,
@@ -40,12 +44,8 @@ export function scorer({ spec, featureSet, parameters }: ScorerOptions): Scorer 
       for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
         entry[rowIndex * columns + layout.ranker.similarityColumn] = similarities[rowIndex]!
       }
-      const logits = inTidy(() => {
-        const weights = rankerWeights(tensors, layers)
-        const inputs = { query, entry: entry.subarray(0, rowCount * columns), rowCount }
-        return rankerForward(weights, layout.ranker, inputs).logits.dataSync()
-      })
-      return toPredictions(logits as Float32Array)
+      const [logits] = network.forward([query, entry.subarray(0, rowCount * columns)], rowCount)
+      return toPredictions(logits!)
     },
   }
 }

@@ -1,0 +1,37 @@
+// A product of matrices by the kernels: operands are packed into borrowed memory, then multiplied tile by tile.
+import { assert } from '../../../streams/runtime/errors.ts'
+import { type KernelMemory, type Placed, strideOf } from './kernel-memory.ts'
+import type { ProductOptions } from './matrix-arena.ts'
+
+/** `edge`: address of 8 floats to work with. */
+export function kernelProduct(
+  memory: KernelMemory,
+  edge: number,
+  left: Placed,
+  right: Placed,
+  options: ProductOptions,
+): Placed {
+  const { kernel } = memory
+  const { transposeLeft = false, transposeRight = false, rectified = 0 } = options
+  const [rows, depth] = transposeLeft ? [left.columns, left.rows] : [left.rows, left.columns]
+  const [inner, columns] = transposeRight ? [right.columns, right.rows] : [right.rows, right.columns]
+  assert(depth === inner, `${rows} x ${depth} times ${inner} x ${columns}`)
+  const bias = options.bias as Placed | undefined
+  const plus = options.plus as Placed | undefined
+  assert(bias === undefined || (bias.rows === 1 && bias.columns === columns), 'one bias per column')
+  assert(plus === undefined || plus.columns === columns, 'what is added has the columns of the product')
+  const out = memory.place(rows, columns)
+  kernel.addTo(bias?.address ?? 0, plus?.address ?? 0, plus ? strideOf(plus, rows) : 0, rectified)
+  memory.borrow(() => {
+    const packed = memory.take(depth * 8 * Math.ceil(columns / 8))
+    const pack = transposeRight ? kernel.packRightTransposed : kernel.packRight
+    pack(right.address, right.stride, depth, columns, packed)
+    let [from, fromStride] = [left.address, left.stride]
+    if (transposeLeft) {
+      ;[from, fromStride] = [memory.take(depth * 4 * Math.ceil(rows / 4)), 0]
+      kernel.packLeft(left.address, left.stride, depth, rows, from)
+    }
+    kernel.multiply(from, fromStride, packed, rows, depth, columns, out.address, out.stride, edge)
+  })
+  return out
+}
