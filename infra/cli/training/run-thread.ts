@@ -1,0 +1,48 @@
+// The thread of one run: learns, then computes all that the folder says. Started by side-by-side.ts.
+import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
+import { denseCompute } from '../../../trainers/model/compute.ts'
+import type { Config } from '../../config/config.ts'
+import { runThread } from '../../processes/worker-entry.ts'
+import { type KuairandPaths, readKuairand } from '../import/kuairand-files.ts'
+import { completeRun } from './complete-run.ts'
+import type { RunRequest } from './run-plan.ts'
+import { filesSource, logSource, planRun } from './run-plan.ts'
+import type { TrainProgress } from './train-run.ts'
+
+export interface RunThreadSettings {
+  readonly config: Config
+  readonly request: RunRequest
+  /** Where the files are that a run without a log reads. */
+  readonly files: KuairandPaths | null
+}
+
+await runThread<RunThreadSettings>(async ({ settings, log }) => {
+  const { request, files } = settings
+  const stopping = new AbortController()
+  let progress: TrainProgress = { examples: 0, share: 0, eventTimeMs: 0 }
+  return {
+    handlers: {
+      progress: () => progress,
+      async run() {
+        await denseCompute()
+        const plan = await planRun(request)
+        const source = files ? filesSource(await readKuairand(files), plan) : await logSource(log, plan)
+        return completeRun({
+          ...plan,
+          name: request.name,
+          folder: request.folder,
+          source,
+          nowMs: () => systemRuntime.clock.nowMs(),
+          signal: stopping.signal,
+          onProgress: (now) => {
+            progress = now
+          },
+        })
+      },
+    },
+    failed: new Promise<never>(() => {}),
+    async stop() {
+      stopping.abort()
+    },
+  }
+})
