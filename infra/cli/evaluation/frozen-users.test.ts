@@ -1,0 +1,105 @@
+// Users as of the start of the day: what the day did to a user is not seen, in features, in rows and in the number that is
+// printed.
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import type { RowId } from '../../../schemas/ids.ts'
+import { heads } from '../../../schemas/labels.ts'
+import { decodeFeatureRow, type FeatureRow } from '../../../schemas/layouts/feature-row.ts'
+import { countIncrements } from '../../../streams/features/count-increments.ts'
+import { defaultFeatures } from '../../../streams/features/default-features.ts'
+import { contextFixture, exampleFixture, videoFixture } from '../../../streams/features/feature-fixtures.ts'
+import { featureSet } from '../../../streams/features/feature-set.ts'
+import { unknownUser } from '../../../streams/features/user-facts.ts'
+import { withinGroups } from '../../../trainers/evaluation/scored-report.ts'
+import { everyone } from '../../../trainers/evaluation/user-bootstrap.ts'
+import { denseCompute } from '../../../trainers/model/compute.ts'
+import { foryouSpec } from '../../../trainers/model/shipped-specs.ts'
+import { wasmTable } from '../../../trainers/table/wasm-table.ts'
+import { evaluateImport, type ImportEvaluationOptions } from './evaluate-import.ts'
+import { type EvenWorldOptions, evenWorld, worldDayMs, worldStartMs } from './even-world.ts'
+import { userKeyedSlots } from './user-keyed-slots.ts'
+
+const features = featureSet(defaultFeatures)
+
+const settingsOf = (world: EvenWorldOptions): ImportEvaluationOptions => ({
+  files: evenWorld(world),
+  spec: foryouSpec,
+  features,
+  tableFactory: wasmTable,
+  scoreFromMs: worldStartMs + (world.days - 1) * worldDayMs,
+  utcOffsetMs: 0,
+  retrieval: null,
+  intervalMs: 1_800_000,
+  labelsDelayedMs: 0,
+  frozen: true,
+})
+
+before(() => denseCompute())
+
+describe('user-keyed slots', () => {
+  const { query, entry } = userKeyedSlots(features)
+  const names = new Set([...query, ...entry].map(({ name }) => name))
+
+  test('are the user and what is crossed with it: all slots of user-side tables, and no other', () => {
+    const userTables = new Set(foryouSpec.tables.filter(({ side }) => side === 'user').map(({ name }) => name))
+    const userSide = foryouSpec.slots.filter(({ table }) => userTables.has(table)).map(({ name }) => name)
+    for (const name of userSide) assert.ok(names.has(name), name)
+    for (const name of ['surface', 'video', 'creator', 'recentPositive', 'hour']) assert.ok(!names.has(name), name)
+  })
+
+  test('hold every count row that one user alone moves', () => {
+    const [mine, others] = ['me', 'someone else'].map((userId) => {
+      const context = contextFixture({ user: unknownUser(userId) })
+      const example = { ...exampleFixture(features, context, videoFixture(), new Float32Array(heads.length)), userId }
+      const rows = [decodeFeatureRow(example.queryFeatures), decodeFeatureRow(example.features)] as const
+      const keyed = [...idsIn(rows[0], query), ...idsIn(rows[1], entry)]
+      return { moved: countIncrements(example, features).map(({ id }) => id), keyed: new Set<bigint>(keyed) }
+    })
+    const alone = mine!.moved.filter((id) => !others!.moved.includes(id))
+    assert.ok(alone.length >= 4)
+    for (const id of alone)
+      assert.ok(mine!.keyed.has(id), `row ${id} is moved by one user and is in no slot of its own`)
+    for (const id of others!.moved) assert.ok(!mine!.keyed.has(id))
+  })
+})
+
+describe('frozen users', () => {
+  const world: EvenWorldOptions = { users: 80, days: 2, rowsPerDay: 6, videos: 20, seed: 11 }
+
+  test('order i.i.d. outcomes of a day no better than chance, where users as they are do worse', () => {
+    const { intervals } = evaluateImport(settingsOf({ ...world, users: 200 }))
+    const days = intervals.rows.userDays(0)
+    const users = everyone(intervals.rows.userNames.names.length)
+    const frozen = withinGroups(intervals.rows, days, true).longView.auc(users)
+    const current = withinGroups(intervals.rows, days, false).longView.auc(users)
+    assert.ok(Math.abs(frozen - 0.5) < 0.08, `${frozen}`)
+    assert.ok(current < 0.4, `${current}`)
+  })
+
+  test("do not change when the user's outcomes of the day are replaced by noise", () => {
+    const [real, noisy] = [false, true].map((noise) => {
+      const isLong: NonNullable<EvenWorldOptions['isLong']> = (userId, day, drawn) =>
+        noise && userId === 'user 7' && day === world.days - 1 ? !drawn : drawn
+      const { rows } = evaluateImport(settingsOf({ ...world, isLong })).intervals
+      const own = rows.users.map((user) => rows.userNames.names[user] === 'user 7')
+      const ofUser = (column: Float32Array) => column.filter((_, row) => own[row])
+      return { frozen: ofUser(rows.frozen('longView')), current: ofUser(rows.predictions('longView')) }
+    })
+    assert.equal(real!.frozen.length, world.rowsPerDay)
+    // What all users share (means, weights of the network, rows of videos) moves by one outcome among hundreds.
+    const frozenMoved = furthest(real!.frozen, noisy!.frozen)
+    const currentMoved = furthest(real!.current, noisy!.current)
+    assert.ok(frozenMoved < currentMoved / 4, `${frozenMoved}, ${currentMoved} without freezing`)
+  })
+})
+
+function furthest(one: Float32Array, other: Float32Array): number {
+  return Math.max(...one.map((value, row) => Math.abs(value - other[row]!)))
+}
+
+function* idsIn(
+  row: FeatureRow,
+  slots: readonly { readonly start: number; readonly width: number }[],
+): Generator<RowId> {
+  for (const { start, width } of slots) for (const id of row.ids.subarray(start, start + width)) yield id as RowId
+}
