@@ -28,6 +28,7 @@ export function isZone(zone: string): boolean {
 }
 
 const hourMs = 3_600_000
+const quarterMs = hourMs / 4
 
 function fixedOffsetMs(zone: string): number | null {
   if (/^(Z|UTC)$/i.test(zone)) return 0
@@ -48,8 +49,8 @@ function zoneOffsetMs(zone: string, localMs: number): number {
 }
 
 const formatterByZone = new Map<string, Intl.DateTimeFormat>()
-/** Offsets change on whole hours of UTC at the finest, so one answer serves an hour. Bounded by the hours of a log. */
-const offsetByZoneHour = new Map<string, number>()
+/** Offsets change at a quarter of an hour of UTC at the finest, so one answer serves a quarter. */
+const offsetByZoneQuarter = new Map<string, number>()
 const offsetsMax = 200_000
 
 function formatterOf(zone: string): Intl.DateTimeFormat {
@@ -62,15 +63,15 @@ function formatterOf(zone: string): Intl.DateTimeFormat {
 }
 
 function namedOffsetMs(zone: string, utcMs: number): number {
-  const hour = Math.floor(utcMs / hourMs)
-  const key = `${zone} ${hour}`
-  let offset = offsetByZoneHour.get(key)
+  const quarter = Math.floor(utcMs / quarterMs)
+  const key = `${zone} ${quarter}`
+  let offset = offsetByZoneQuarter.get(key)
   if (offset === undefined) {
-    const parts = formatterOf(zone).formatToParts(hour * hourMs)
+    const parts = formatterOf(zone).formatToParts(quarter * quarterMs)
     const name = parts.find(({ type }) => type === 'timeZoneName')!.value
     offset = fixedOffsetMs(name.slice('GMT'.length) || 'UTC') ?? 0
-    if (offsetByZoneHour.size >= offsetsMax) offsetByZoneHour.clear()
-    offsetByZoneHour.set(key, offset)
+    if (offsetByZoneQuarter.size >= offsetsMax) offsetByZoneQuarter.clear()
+    offsetByZoneQuarter.set(key, offset)
   }
   return offset
 }
