@@ -8,6 +8,7 @@ import { headLoss } from './losses.ts'
 import type { DenseParameter } from './model.ts'
 import { type InputLayout, modelLayout } from './model-layout.ts'
 import { denseNetwork, type NetworkGradient, type NetworkSpec } from './network/dense-network.ts'
+import { checkGradient } from './network/finite-differences.ts'
 import { kernelDriver } from './network/kernel-arena.ts'
 import { rankerNetwork } from './ranker.ts'
 import { groupNumbers, RetrievalGradient } from './retrieval-gradient.ts'
@@ -17,53 +18,20 @@ import { towersNetwork } from './towers.ts'
 const rowCount = 5
 const layout = modelLayout(sampleSpec, sampleFeatures)
 
-let state = systemRuntime.randomness.seed()
-const seed = state
+const seed = systemRuntime.randomness.seed()
+let state = seed
 function random(): number {
   state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
   return (state >>> 0) / 2 ** 31 - 1
 }
+const check = (what: string, values: Float32Array, gradient: Float32Array, loss: () => number) =>
+  checkGradient(`${what}, seed ${seed}`, values, gradient, loss, random)
 const randoms = (count: number, scale = 1) => Float32Array.from({ length: count }, () => random() * scale)
 
 /** Every tensor of the model at random: the initial ones hold zeros that would hide a mistake. */
 function randomDense(): Map<string, DenseParameter> {
   const initial = initialDense(sampleSpec, layout)
   return new Map([...initial].map(([name, own]) => [name, { ...own, values: randoms(own.values.length, 0.6) }]))
-}
-
-/**
- * Central differences of `loss` in some elements of `values` against `gradient`. Elements where two step widths disagree lie
- * at a kink of a ReLU and prove nothing; most must be none.
- */
-function checkGradient(what: string, values: Float32Array, gradient: Float32Array, loss: () => number): void {
-  let squares = 0
-  const errors: number[] = []
-  const samples = Math.min(40, values.length)
-  for (let sample = 0; sample < samples; sample++) {
-    const index = Math.floor(((random() + 1) / 2) * (values.length - 1))
-    const wide = difference(values, index, 2e-3, loss)
-    const narrow = difference(values, index, 5e-4, loss)
-    if (Math.abs(wide - narrow) > 0.02 * (Math.abs(wide) + Math.abs(narrow)) + 5e-3) continue
-    squares += wide ** 2
-    errors.push((wide - gradient[index]!) ** 2)
-  }
-  assert.ok(errors.length >= samples / 3, `${what}: ${errors.length} smooth elements, seed ${seed}`)
-  // float32 noise is a few percent, a wrong term far more. A kink that lies exactly here shows at no width: the worst element does not count.
-  errors.sort((left, right) => left - right).pop()
-  const error = errors.reduce((sum, own) => sum + own, 0)
-  assert.ok(error <= 0.1 ** 2 * squares + 1e-4, `${what}: off by ${Math.sqrt(error / squares)}, seed ${seed}`)
-}
-
-function difference(values: Float32Array, index: number, step: number, loss: () => number): number {
-  const held = values[index]!
-  values[index] = held + step
-  const high = values[index]!
-  const above = loss()
-  values[index] = held - step
-  const low = values[index]!
-  const below = loss()
-  values[index] = held
-  return (above - below) / (high - low)
 }
 
 /** A network whose tensors are read anew at each call: finite differences change them in place. */
@@ -96,13 +64,13 @@ function checkAll(
     for (let row = 0; row < rowCount; row++) {
       const [from, learned, to] = [row * columns, row * columns + denseColumn, (row + 1) * columns]
       const gradient = found.inputs[index]!
-      checkGradient(`input ${index}`, inputs[index]!.subarray(from, learned), gradient.subarray(from, learned), loss)
+      check(`input ${index}`, inputs[index]!.subarray(from, learned), gradient.subarray(from, learned), loss)
       assert.ok(gradient.subarray(learned, to).every((value) => value === 0))
     }
   }
   const names = [...dense.keys()].filter((name) => name.startsWith(prefix))
   assert.deepEqual([...found.dense.keys()].sort(), names.sort())
-  for (const name of names) checkGradient(name, dense.get(name)!.values, found.dense.get(name)!, loss)
+  for (const name of names) check(name, dense.get(name)!.values, found.dense.get(name)!, loss)
 }
 
 describe('gradients', () => {

@@ -29,7 +29,8 @@ export interface NetworkGradient {
 /** Arrays that it returns are good until its next call. */
 export interface DenseNetwork {
   readonly tensors: readonly ParameterShape[]
-  /** Row-major inputs in the order of the spec, of `rowCount` rows, or of one that serves all. Outputs are rowCount x columns. */
+  /** Row-major inputs in the order of the spec, of `rowCount` rows, or of one that serves all. Outputs are
+   *  rowCount x columns; one row where they depend on nothing but such inputs. */
   forward(inputs: readonly Float32Array[], rowCount: number): readonly Float32Array[]
   /** Of the last `forward`, whose inputs had `rowCount` rows each; a gradient per output, null for none. */
   backward(outputs: readonly (Float32Array | null)[]): NetworkGradient

@@ -156,9 +156,8 @@ class KernelArena implements MatrixArena {
     assert(own.rows === rows && over.rows === rows, 'each row has its own groups')
     const out = this.#memory.place(rows, own.columns)
     const count = wholeGroups(own.columns, width)
-    const { pairGradient } = this.#kernel
     const { address, stride } = own
-    pairGradient(address, stride, over.address, over.stride, all.address, rows, count, width, out.address)
+    this.#kernel.pairGradient(address, stride, over.address, over.stride, all.address, rows, count, width, out.address)
     return out
   }
 

@@ -13,13 +13,15 @@ export function kernelProduct(
 ): Placed {
   const { kernel } = memory
   const { transposeLeft = false, transposeRight = false, rectified = 0 } = options
-  const [rows, depth] = transposeLeft ? [left.columns, left.rows] : [left.rows, left.columns]
+  const [own, depth] = transposeLeft ? [left.columns, left.rows] : [left.rows, left.columns]
   const [inner, columns] = transposeRight ? [right.columns, right.rows] : [right.rows, right.columns]
-  assert(depth === inner, `${rows} x ${depth} times ${inner} x ${columns}`)
+  assert(depth === inner, `${own} x ${depth} times ${inner} x ${columns}`)
   const bias = options.bias as Placed | undefined
   const plus = options.plus as Placed | undefined
   assert(bias === undefined || (bias.rows === 1 && bias.columns === columns), 'one bias per column')
   assert(plus === undefined || plus.columns === columns, 'what is added has the columns of the product')
+  const rows = own === 1 && plus ? plus.rows : own
+  assert(plus === undefined || plus.rows === rows || plus.rows === 1, `${plus?.rows} rows added to ${rows}`)
   const out = memory.place(rows, columns)
   kernel.addTo(bias?.address ?? 0, plus?.address ?? 0, plus ? strideOf(plus, rows) : 0, rectified)
   memory.borrow(() => {
@@ -28,8 +30,12 @@ export function kernelProduct(
     pack(right.address, right.stride, depth, columns, packed)
     let [from, fromStride] = [left.address, left.stride]
     if (transposeLeft) {
+      assert(own === rows, 'a transposed operand has its rows')
       ;[from, fromStride] = [memory.take(depth * 4 * Math.ceil(rows / 4)), 0]
       kernel.packLeft(left.address, left.stride, depth, rows, from)
+    } else if (own !== rows) {
+      ;[from, fromStride] = [memory.take(rows * depth), depth * 4]
+      kernel.copyRows(left.address, 0, rows, depth, from, fromStride)
     }
     kernel.multiply(from, fromStride, packed, rows, depth, columns, out.address, out.stride, edge)
   })

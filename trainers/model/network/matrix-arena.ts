@@ -15,7 +15,7 @@ export interface ProductOptions {
   readonly transposeRight?: boolean
   /** One row, added to each row. */
   readonly bias?: Matrix | undefined
-  /** Added to the product; one row serves all. */
+  /** Added to the product; one row of either serves all of the other. */
   readonly plus?: Matrix | undefined
   /** So many columns from the first go through a ReLU at the end. */
   readonly rectified?: number
