@@ -1,14 +1,9 @@
-// Every kind of bad row is told once, every dialect gives the same rows, single events become views, and KuaiRand said as a
-// mapping is KuaiRand.
+// Every kind of bad row is told once, every dialect gives the same rows, and single events become views.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
-import { gunzipSync, gzipSync } from 'node:zlib'
-import { samplePaths } from '../../simulation/sample.ts'
-import { readCsv } from './csv-files.ts'
+import { gzipSync } from 'node:zlib'
 import { csvFolder, eventWords, ratingsMapping } from './csv-fixtures.ts'
 import { importSummary } from './import-summary.ts'
-import { readKuairand } from './kuairand-files.ts'
 
 const folder = csvFolder()
 after(() => folder.remove())
@@ -257,55 +252,4 @@ test('side tables: attributes, hashtags, embeddings, ids that repeat, videos tha
   )
   const strict = await folder.read({ ...mapping, unknownVideos: 'reject' }, log)
   assert.equal(strict.badRows.get('the video is not in the table of videos (and unknownVideos is "reject")')?.count, 1)
-})
-
-test('KuaiRand said as a mapping is what import kuairand reads', async () => {
-  const flag = (column: string) => ({ column, equals: 1 })
-  const lines = gunzipSync(readFileSync(samplePaths.log)).toString().split(/\r?\n/)
-  const log = folder.write('kuairand.csv', lines.slice(0, 3_000).join('\n'))
-  const mapping = folder.write(
-    'kuairand.jsonc',
-    JSON.stringify({
-      name: 'kuairand',
-      log: {
-        files: log,
-        user: 'user_id',
-        video: 'video_id',
-        time: { column: 'time_ms', unit: 'ms' },
-        watchTime: { column: 'play_time_ms', unit: 'ms' },
-        duration: { column: 'duration_ms', unit: 'ms' },
-        labels: {
-          longView: flag('long_view'),
-          like: flag('is_like'),
-          follow: flag('is_follow'),
-          comment: flag('is_comment'),
-          share: flag('is_forward'),
-          notInterested: flag('is_hate'),
-        },
-        surface: { column: 'tab', prefix: 'tab' },
-      },
-      users: { file: samplePaths.users, id: 'user_id', attributes: 'all' },
-      videos: {
-        file: samplePaths.videos,
-        id: 'video_id',
-        creator: 'author_id',
-        duration: { column: 'video_duration', unit: 'ms' },
-        published: { column: 'upload_dt', unit: 'iso', zone: '+08:00' },
-        sound: { column: 'music_id', none: ['0'] },
-        hashtags: { column: 'tag', separator: ',' },
-        attributes: 'all',
-      },
-    }),
-  )
-  const said = await readCsv({ mapping })
-  const read = await readKuairand({ logs: [log], users: samplePaths.users, videos: samplePaths.videos })
-  assert.deepEqual([...said.timeline('keep')], [...read.timeline('keep')])
-  const withoutId = ({ eventId: _, ...record }: { readonly eventId: string }) => record
-  assert.deepEqual(said.users.map(withoutId), read.users.map(withoutId))
-  // The aspect is computed from two columns: no mapping says that.
-  const plain = read.videos.map((video) => {
-    const { aspect: _, ...attributes } = video.attributes
-    return withoutId({ ...video, attributes } as typeof video)
-  })
-  assert.deepEqual(said.videos.map(withoutId), plain)
 })

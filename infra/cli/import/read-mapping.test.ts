@@ -1,6 +1,9 @@
 // What a person gets wrong in a mapping is told by field, with what to write.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { projectRoot } from '../../build/tree.ts'
 import { csvFolder, ratingsMapping } from './csv-fixtures.ts'
 import { checkMapping, readMapping } from './read-mapping.ts'
 
@@ -23,6 +26,13 @@ test('a mapping of ratings is as short as this, comments and trailing commas all
   const path = folder.write('m.jsonc', `// ours\n${JSON.stringify(ratingsMapping).replace(/}$/, ',}')}`)
   assert.deepEqual(readMapping(path), ratingsMapping)
   assert.deepEqual(problemsOf(ratingsMapping), [])
+})
+
+test('the mappings of the docs are mappings', () => {
+  const page = readFileSync(join(projectRoot, 'docs/import.md'), 'utf8')
+  const blocks = [...page.matchAll(/```jsonc\n(.*?)```/gs)].map((block) => block[1]!)
+  assert.equal(blocks.length, 3)
+  for (const block of blocks) assert.equal(readMapping(folder.write('docs.jsonc', block)).name.length > 0, true)
 })
 
 test('each mistake names its field and what to write there', () => {
