@@ -1,7 +1,7 @@
 // Draws what the shards were measured to do: folding and pulling over the number of shards, each beside what its multiple of one
 // shard would be, and who had the cores meanwhile.
-import { parse, View } from 'vega'
-import { compile, type TopLevelSpec } from 'vega-lite'
+import type { TopLevelSpec } from 'vega-lite'
+import { svgPlot } from '../plots/svg-plot.ts'
 import type { ShardsMeasured } from './shards-run.ts'
 
 export interface PlottedShards {
@@ -37,7 +37,6 @@ export async function plotShards({ machine, runs }: PlottedShards): Promise<stri
       fontSize: 14,
       offset: 14,
     },
-    config: { font: 'sans-serif', axis: { labelFontSize: 11, titleFontSize: 11 }, view: { stroke: null } },
     spacing: 28,
     resolve: { scale: { color: 'independent' } },
     hconcat: [
@@ -80,10 +79,7 @@ export async function plotShards({ machine, runs }: PlottedShards): Promise<stri
       },
     ],
   }
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' })
-  const svg = await view.toSVG()
-  view.finalize()
-  return `${svg}\n`
+  return `${await svgPlot(spec)}\n`
 }
 
 function overShards(values: readonly Point[], unit: string): Layered {

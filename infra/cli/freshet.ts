@@ -124,6 +124,22 @@ command('train', 'learn a range of the log again, or a log made elsewhere, into 
   .option('--utc-offset <hours>', 'a day begins at midnight so far ahead of UTC', '8')
   .action(runs(() => import('./commands/train.ts')))
 
+command('compare', 'two runs over the same examples: what differs, and whether it is more than noise')
+  .argument('<base>', 'folder of a run')
+  .argument('<other>', 'folder of the run that is to be better')
+  .option('--resamples <n>', 'of users, for the intervals', '400')
+  .option('--seed <n>', 'of the resampling', '1')
+  .option('--report <file>', 'where the report goes; default: into the second folder')
+  .action(runs(() => import('./commands/compare.ts')))
+
+command('export', 'a topic as a Parquet file')
+  .argument('<topic>')
+  .option('--parquet <file>', 'what is written')
+  .option('--from <position>', 'where to begin', 'earliest')
+  .option('--to <position>', 'where to end', 'latest')
+  .option('--features <file>', 'what frozen features are read by; default: the features of the configuration')
+  .action(runs(() => import('./commands/export.ts')))
+
 command('off-policy', 'what another policy would have earned, from a log with its propensities')
   .option('--csv <file>', 'a log of decisions with a header line, csv or csv.gz')
   .option('--reward <column>', 'what came back')

@@ -1,0 +1,167 @@
+// What a person reads of two runs: by how much they differ, whether that is more than noise, and how each learned.
+import type { TopLevelSpec } from 'vega-lite'
+import type { Head } from '../../../schemas/labels.ts'
+import { plotColors, svgPlot } from '../../plots/svg-plot.ts'
+import type { Compared, Comparison } from './compare-runs.ts'
+import { escaped, factsHtml, figure, fixed, reportPage, tableHtml, tiles, whole } from './report-page.ts'
+import type { RunFacts } from './run-folder.ts'
+import type { RunMetrics } from './run-metrics.ts'
+import { drawnHeads } from './run-plots.ts'
+
+const frame = { $schema: 'https://vega.github.io/schema/vega-lite/v6.json', background: 'white', padding: 8 } as const
+
+export async function compareReport(comparison: Comparison, base: RunMetrics, other: RunMetrics): Promise<string> {
+  const { base: baseFacts, other: otherFacts } = comparison
+  const heads = drawnHeads(other, 4)
+  const names = labels(baseFacts, otherFacts)
+  const lead = `<b>${escaped(names[1])}</b> against <b>${escaped(names[0])}</b>, over the same ${whole(comparison.rows)} examples of ${whole(comparison.users)} users`
+  const longView = comparison.byHead.longView
+  const like = comparison.byHead.like
+  const heading = tiles([
+    [signed(longView?.auc?.difference), `AUC longView: ${words(longView?.auc)}`],
+    [signed(longView?.logLoss.difference), `log loss longView: ${words(longView?.logLoss)}`],
+    [signed(like?.auc?.difference), `AUC like: ${words(like?.auc)}`],
+    [signed(like?.logLoss.difference), `log loss like: ${words(like?.logLoss)}`],
+  ])
+  return reportPage(`${names[1]} against ${names[0]}`, lead, heading, [
+    { title: 'By head', body: differenceTable(comparison) },
+    {
+      title: 'Differences and what chance would do',
+      body: figure(
+        await plotDifferences(comparison),
+        `Dots: difference; lines: 95 % intervals from ${comparison.resamples} resamples of users, each taking both models' ` +
+          'predictions. A line across 0 is noise, as far as these examples tell. With many heads, one in twenty seems to differ by chance.',
+      ),
+    },
+    {
+      title: 'How both learned',
+      body: figure(
+        await plotCurves(names, base, other, heads),
+        'AUC of all examples up to there, each predicted before it was learned.',
+      ),
+    },
+    { title: 'What differs', body: factsHtml(settingsDiffering(baseFacts, otherFacts)) },
+  ])
+}
+
+/** Names of the runs, told apart by their folders' order where they are the same. */
+function labels(base: RunFacts, other: RunFacts): readonly [string, string] {
+  return base.name === other.name ? [`${base.name} (first)`, `${other.name} (second)`] : [base.name, other.name]
+}
+
+function differenceTable({ byHead }: Comparison): string {
+  const rows = Object.entries(byHead).map(([head, { positives, auc, logLoss }]) => [
+    head,
+    whole(positives),
+    fixed(auc?.base),
+    fixed(auc?.other),
+    auc ? `${signed(auc.difference)} (${signed(auc.low)} to ${signed(auc.high)})` : '–',
+    verdictHtml(auc),
+    `${signed(logLoss.difference, 5)} (${signed(logLoss.low, 5)} to ${signed(logLoss.high, 5)})`,
+    verdictHtml(logLoss),
+  ])
+  return tableHtml(['head', 'positives', 'AUC first', 'second', 'difference', '', 'log loss difference', ''], rows)
+}
+
+function verdictHtml(compared: Compared | null): string {
+  if (!compared) return '–'
+  const className = compared.verdict === 'noise' ? 'unclear' : compared.verdict
+  return `<span class="${className}">${compared.verdict}</span>`
+}
+
+function words(compared: Compared | null | undefined): string {
+  if (!compared) return 'not enough outcomes'
+  return compared.verdict === 'noise' ? 'not more than noise' : `${compared.verdict}, more than noise`
+}
+
+function signed(value: number | null | undefined, digits = 4): string {
+  const text = fixed(value, digits)
+  return text === '–' || text.startsWith('-') ? text.replace('-', '−') : `+${text}`
+}
+
+function plotDifferences({ byHead }: Comparison): Promise<string> {
+  const panel = (title: string, of: 'auc' | 'logLoss', isFirst: boolean) => ({
+    width: 330,
+    height: { step: 24 },
+    title: { text: title, anchor: 'start' as const },
+    data: {
+      values: Object.entries(byHead).flatMap(([head, found]) => (found[of] ? [{ head, ...found[of] }] : [])),
+    },
+    layer: [
+      { mark: { type: 'rule' as const, color: '#a0aec0' }, encoding: { x: { datum: 0 } } },
+      {
+        mark: { type: 'rule' as const, strokeWidth: 2, opacity: 0.5 },
+        encoding: { x: { field: 'low', type: 'quantitative' as const }, x2: { field: 'high' } },
+      },
+      { mark: { type: 'point' as const, filled: true, size: 60, opacity: 1 } },
+    ],
+    encoding: {
+      x: { field: 'difference', type: 'quantitative' as const, axis: { title: null, format: '+~g', tickCount: 5 } },
+      y: {
+        field: 'head',
+        type: 'nominal' as const,
+        sort: null,
+        axis: { title: null, grid: true, ...(isFirst ? {} : { labels: false, ticks: false }) },
+      },
+      color: {
+        field: 'verdict',
+        type: 'nominal' as const,
+        scale: { domain: ['better', 'worse', 'noise'], range: ['#1f7a4d', '#b23a48', '#7b8794'] },
+        legend: { title: null, orient: 'bottom' as const },
+      },
+    },
+  })
+  const hconcat = [panel('AUC (more is better)', 'auc', true), panel('log loss (less is better)', 'logLoss', false)]
+  return svgPlot({ ...frame, spacing: 24, hconcat } as TopLevelSpec)
+}
+
+function plotCurves(
+  names: readonly [string, string],
+  base: RunMetrics,
+  other: RunMetrics,
+  heads: readonly Head[],
+): Promise<string> {
+  const panels = heads.map((head) => ({
+    width: 380,
+    height: 190,
+    title: { text: head, anchor: 'start' as const },
+    data: {
+      values: [base, other].flatMap((metrics, place) =>
+        metrics.curve.map(({ rows, aucSoFar }) => ({ rows, value: aucSoFar[head], run: names[place] })),
+      ),
+    },
+    mark: { type: 'line' as const, strokeWidth: 2 },
+    encoding: {
+      x: { field: 'rows', type: 'quantitative' as const, axis: { title: 'examples', grid: false, format: '~s' } },
+      y: { field: 'value', type: 'quantitative' as const, axis: { title: 'AUC' }, scale: { zero: false } },
+      color: {
+        field: 'run',
+        type: 'nominal' as const,
+        sort: null,
+        scale: { domain: [...names], range: [plotColors[4], plotColors[0]] },
+        legend: { title: null, orient: 'bottom' as const },
+      },
+    },
+  }))
+  return svgPlot({ ...frame, spacing: 30, columns: 2, concat: panels } as TopLevelSpec)
+}
+
+function settingsDiffering(base: RunFacts, other: RunFacts): [string, string][] {
+  const facts: [string, string][] = []
+  const missing = (left: RunFacts, right: RunFacts) =>
+    left.settings.featureNames.filter((name) => !right.settings.featureNames.includes(name))
+  const [lost, gained] = [missing(base, other), missing(other, base)]
+  if (gained.length > 0) facts.push(['features more', gained.join(', ')])
+  if (lost.length > 0) facts.push(['features less', lost.join(', ')])
+  const { settings: left } = base
+  const { settings: right } = other
+  if (left.specChecksum !== right.specChecksum) facts.push(['spec', 'another: see spec.json of both'])
+  if (left.features !== right.features) {
+    facts.push([
+      'features were',
+      `${left.features} in the first, ${right.features} in the second: part of the difference may be that`,
+    ])
+  }
+  if (left.version !== right.version) facts.push(['Freshet', `${left.version} and ${right.version}`])
+  return facts.length > 0 ? facts : [['settings', 'nothing: these runs are of the same model and features']]
+}
