@@ -40,7 +40,7 @@ export async function run([shape]: string[], options: Record<string, unknown>): 
       signal: stop.signal,
       onProgress: (now) => out.progress(progressText(now, files.rowCount)),
     })
-    const badRows = Object.fromEntries(files.badRows)
+    const badRows = [...files.badRows].map(([kind, told]) => ({ kind, ...told }))
     out.result(
       { ...report, badRows, stopped: stop.signal.aborted },
       `${report.events.toLocaleString('en')} events: ${report.appended.toLocaleString('en')} new, ${report.duplicates.toLocaleString('en')} known already${stop.signal.aborted ? '; stopped early: run it again to go on' : ''}`,
