@@ -1,5 +1,6 @@
 // All that is said of scored rows: per head, per day, per segment, within groups, with intervals over users.
 import { type Head, heads } from '../../schemas/labels.ts'
+import { auc } from './auc.ts'
 import { concordance } from './concordance.ts'
 import { type DayCalibration, dayCalibration } from './daily-calibration.ts'
 import { GroupedScores } from './grouped-scores.ts'
@@ -141,12 +142,10 @@ function segmentsOf(rows: ScoredRows, all: readonly number[], days: readonly num
 
 function segment(rows: ScoredRows, members: readonly number[]): SegmentReport {
   const pick = (column: Float32Array) => Float32Array.from(members, (row) => column[row]!)
-  const ones = [1]
-  const nobody = new Uint8Array(members.length)
   const columns = byHead((head) => ({ predictions: pick(rows.predictions(head)), labels: pick(rows.labels(head)) }))
   return {
     rows: members.length,
-    auc: byHead((head) => new RankedScores(nobody, columns[head].predictions, columns[head].labels).auc(ones)),
+    auc: byHead((head) => auc(columns[head].predictions, columns[head].labels)),
     logLoss: byHead((head) => logLoss(columns[head].predictions, columns[head].labels).mean),
     calibration: byHead((head) => dayCalibration(columns[head].predictions, columns[head].labels).ratio),
     watchTime: watchTimeOf(pick(rows.predictions('watchTime')), pick(rows.watchedSeconds())),

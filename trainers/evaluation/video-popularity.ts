@@ -17,14 +17,18 @@ export class VideoPopularity {
   add(surface: string, video: number, timeMs: number): void {
     if (Number.isNaN(this.#startMs)) this.#startMs = timeMs
     if (timeMs - this.#startMs > 100 * this.#halfLifeMs) this.#rebase(timeMs)
-    const weight = 2 ** ((timeMs - this.#startMs) / this.#halfLifeMs)
     const scores = this.#reserve(surface, video + 1)
-    scores[video] = scores[video]! + weight
+    scores[video] = scores[video]! + this.unitAt(timeMs)
   }
 
   /** Scores of videos 0 to count - 1, up to a common factor. Good until the next `add`. */
   scores(surface: string, count: number): Float64Array {
     return this.#reserve(surface, count)
+  }
+
+  /** What one addition made at that time is worth in the present scores. */
+  unitAt(timeMs: number): number {
+    return 2 ** ((timeMs - (Number.isNaN(this.#startMs) ? timeMs : this.#startMs)) / this.#halfLifeMs)
   }
 
   #reserve(surface: string, count: number): Float64Array {

@@ -1,6 +1,7 @@
 // Users as they were at the start of the day: history, count rows that only they move, embedding rows of user-side tables.
 // What the day's outcomes of a user did to these is not seen, while videos, creators and everything shared stay current.
 import type { Example, LabelCorrection } from '../../../schemas/generated.ts'
+import type { RowId } from '../../../schemas/ids.ts'
 import { decodeFeatureRow, type FeatureRow } from '../../../schemas/layouts/feature-row.ts'
 import { countDimension } from '../../../streams/features/count-columns.ts'
 import type { CountReader, CountTable, UserHistory } from '../../../streams/features/feature.ts'
@@ -22,11 +23,6 @@ export interface FrozenUsersOptions {
   readonly parameters: ParameterShard
 }
 
-interface SavedRow {
-  readonly values: Float32Array
-  readonly eventTimeMs: number
-}
-
 const countTables: readonly CountTable[] = ['totals', 'trends']
 
 export class FrozenUsers {
@@ -39,7 +35,9 @@ export class FrozenUsers {
   readonly #tables: ReadonlyMap<string, Table>
   /** Only what the day changed. */
   readonly #historyByUser = new Map<string, UserHistory>()
-  readonly #savedByTable: Readonly<Record<CountTable, Map<bigint, SavedRow>>> = { totals: new Map(), trends: new Map() }
+  readonly #savedByTable: Readonly<Record<CountTable, SavedRows>> = { totals: new SavedRows(), trends: new SavedRows() }
+  /** Before the first day nothing is kept. */
+  #isKeeping = false
 
   constructor({ features, spec, tableFactory, counts, parameters }: FrozenUsersOptions) {
     const userSide = spec.tables.filter(({ side }) => side === 'user')
@@ -49,10 +47,8 @@ export class FrozenUsers {
     this.#tables = new Map(userSide.map(({ side: _, ...table }) => [table.name, tableFactory(table)]))
     this.#frozenCounts = {
       read: (table, id, out) => {
-        const saved = this.#savedByTable[table].get(id)
-        if (!saved) return counts.read(table, id, out)
-        out.set(saved.values)
-        return saved.eventTimeMs
+        const savedMs = this.#savedByTable[table].read(id, out)
+        return savedMs ?? counts.read(table, id, out)
       },
     }
     this.pull = (table, ids, count, out) => {
@@ -64,6 +60,7 @@ export class FrozenUsers {
 
   /** From here on, users are as they are now. Copies the user-side tables. */
   startDay(): void {
+    this.#isKeeping = true
     this.#historyByUser.clear()
     for (const saved of Object.values(this.#savedByTable)) saved.clear()
     for (const [name, table] of this.#tables) table.load(this.#parameters.tables.get(name)!.dump())
@@ -71,11 +68,12 @@ export class FrozenUsers {
 
   /** Call before the history takes an event. */
   keepHistory(userId: string, history: UserHistory): void {
-    if (!this.#historyByUser.has(userId)) this.#historyByUser.set(userId, history)
+    if (this.#isKeeping && !this.#historyByUser.has(userId)) this.#historyByUser.set(userId, history)
   }
 
   /** Call before the example counts. */
   keepCounts(example: Example | LabelCorrection): void {
+    if (!this.#isKeeping) return
     this.#keepRows(decodeFeatureRow(example.queryFeatures), this.#slots.query)
     this.#keepRows(decodeFeatureRow(example.features), this.#slots.entry)
   }
@@ -90,16 +88,43 @@ export class FrozenUsers {
       for (let index = start; index < start + width; index++) {
         const id = row.ids[index]!
         if (id === 0n) continue
-        for (const table of countTables) this.#keepRow(table, id)
+        for (const table of countTables) this.#savedByTable[table].keep(table, id as RowId, this.#counts)
       }
     }
   }
+}
 
-  #keepRow(table: CountTable, id: bigint): void {
-    const saved = this.#savedByTable[table]
-    if (saved.has(id)) return
-    const values = new Float32Array(countDimension)
-    const eventTimeMs = this.#counts.read(table, id as Parameters<CountReader['read']>[1], values)
-    saved.set(id, { values, eventTimeMs })
+/** Rows as they were when they were first kept, in one array. */
+class SavedRows {
+  readonly #placeById = new Map<RowId, number>()
+  readonly #eventTimesMs: number[] = []
+  readonly #row = new Float32Array(countDimension)
+  #values = new Float32Array(1_024 * countDimension)
+
+  keep(table: CountTable, id: RowId, counts: CountReader): void {
+    if (this.#placeById.has(id)) return
+    const place = this.#eventTimesMs.length
+    this.#placeById.set(id, place)
+    this.#eventTimesMs.push(counts.read(table, id, this.#row))
+    if ((place + 1) * countDimension > this.#values.length) {
+      const larger = new Float32Array(2 * this.#values.length)
+      larger.set(this.#values)
+      this.#values = larger
+    }
+    this.#values.set(this.#row, place * countDimension)
+  }
+
+  /** Fills `out` and gives the row's event time; undefined where it was not kept. */
+  read(id: RowId, out: Float32Array): number | undefined {
+    const place = this.#placeById.get(id)
+    if (place === undefined) return undefined
+    const start = place * countDimension
+    for (let column = 0; column < countDimension; column++) out[column] = this.#values[start + column]!
+    return this.#eventTimesMs[place]
+  }
+
+  clear(): void {
+    this.#placeById.clear()
+    this.#eventTimesMs.length = 0
   }
 }

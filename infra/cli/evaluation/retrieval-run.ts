@@ -2,9 +2,10 @@
 // and by what a user would pick instead. Nothing of the viewing itself, nor of its interval, has been learned or counted.
 import type { Example } from '../../../schemas/generated.ts'
 import { headIndex } from '../../../schemas/labels.ts'
-import { decodeFeatureRow } from '../../../schemas/layouts/feature-row.ts'
+import { decodeFeatureRow, type FeatureRow } from '../../../schemas/layouts/feature-row.ts'
 import { decodeFloats } from '../../../schemas/layouts/floats.ts'
 import type { FeatureSet } from '../../../streams/features/feature-set.ts'
+import { dotProducts } from '../../../trainers/evaluation/dot-products.ts'
 import { placeOf } from '../../../trainers/evaluation/expected-rank.ts'
 import { ImplicitAls } from '../../../trainers/evaluation/implicit-als.ts'
 import { NumberedNames } from '../../../trainers/evaluation/scored-rows.ts'
@@ -29,9 +30,13 @@ export interface RetrievalRunOptions extends RetrievalOptions {
 }
 
 const dayMs = 86_400_000
-const alsRoundsFirst = 8
+const alsRoundsFirst = 5
 /** A refit starts from the day before. */
-const alsRounds = 3
+const alsRounds = 2
+/** How much a factorised score weighs beside the logarithm of popularity: of 1, 3, 10 and 30 the best on KuaiRand. */
+const alsWeight = 3
+/** Long views that a video without any is taken to have. */
+const popularityFloor = 0.01
 const everywhere = ''
 
 export class RetrievalRun {
@@ -41,6 +46,8 @@ export class RetrievalRun {
   readonly #users = new NumberedNames()
   readonly #firstShownMs: number[] = []
   readonly #features: Uint8Array[] = []
+  /** Decoded features; null where newer ones came. */
+  readonly #rows: (FeatureRow | null)[] = []
   readonly #positivesByUser: number[][] = []
   readonly #shown = new VideoPopularity(Number.POSITIVE_INFINITY)
   readonly #longViewed = new VideoPopularity(Number.POSITIVE_INFINITY)
@@ -73,6 +80,7 @@ export class RetrievalRun {
     const video = this.#videos.numberOf(example.videoId)
     this.#firstShownMs[video] ??= example.impressionTimeMs
     this.#features[video] = example.features
+    this.#rows[video] = null
   }
 
   /** Looks for the long views among what was joined in an interval that ends now, then counts all of it. */
@@ -105,13 +113,18 @@ export class RetrievalRun {
     const user = this.#users.numberOf(example.userId)
     const recent = this.#recent.scores(everywhere, count)
     const perSurface = this.#recent.scores(`surface ${example.surface}`, count)
+    const similarities = this.#similarities(example, count)
+    const als = this.#als.scores(this.#positivesByUser[user] ?? [], count)
+    const priors = this.#logPopularity(recent, count, example.impressionTimeMs)
     const scoresByMethod: Readonly<Record<string, ArrayLike<number>>> = {
-      model: this.#similarities(example, count),
+      model: similarities,
+      modelWithPopularity: sumOf(priors, similarities, 1 / this.#options.spec.towers!.temperature),
       popularityOfImpressions: this.#shown.scores(everywhere, count),
       popularity: this.#longViewed.scores(everywhere, count),
       popularityDecayed24h: recent,
       popularityPerSurface24h: perSurface,
-      als: this.#als.scores(this.#positivesByUser[user] ?? [], count) ?? recent,
+      als: als ?? recent,
+      alsWithPopularity: als ? sumOf(priors, als, alsWeight) : recent,
     }
     const places = Object.entries(scoresByMethod).map(
       ([method, scores]) => [method, placeOf(scores, count, wanted)] as const,
@@ -146,8 +159,9 @@ export class RetrievalRun {
       this.#vectors = larger
     }
     for (let start = from; start < count; start += encodedRowsMax) {
-      const rows = this.#features.slice(start, Math.min(count, start + encodedRowsMax)).map(decodeFeatureRow)
-      this.#vectors.set(this.#encoder.encodeEntries(rows), start * dimension)
+      const end = Math.min(count, start + encodedRowsMax)
+      for (let video = start; video < end; video++) this.#rows[video] ??= decodeFeatureRow(this.#features[video]!)
+      this.#vectors.set(this.#encoder.encodeEntries(this.#rows.slice(start, end) as FeatureRow[]), start * dimension)
     }
     this.#encoded = count
   }
@@ -155,8 +169,15 @@ export class RetrievalRun {
   #similarities(example: Example, count: number): Float32Array {
     const query = this.#encoder.encodeQuery(decodeFeatureRow(example.queryFeatures))
     const scores = new Float32Array(count)
-    dots(query, this.#vectors, scores)
+    dotProducts(query, this.#vectors, scores)
     return scores
+  }
+
+  #logPopularity(recent: Float64Array, count: number, timeMs: number): Float32Array {
+    const unit = this.#recent.unitAt(timeMs)
+    const priors = new Float32Array(count)
+    for (let video = 0; video < count; video++) priors[video] = Math.log(recent[video]! / unit + popularityFloor)
+    return priors
   }
 
   #fitAls(): void {
@@ -175,19 +196,6 @@ function isLongView(example: Example): boolean {
   return decodeFloats(example.labels)[headIndex.longView] === 1
 }
 
-/** Four sums at a time: the additions need not wait for one another. */
-function dots(query: Float32Array, vectors: Float32Array, out: Float32Array): void {
-  const dimension = query.length
-  const whole = dimension - (dimension % 4)
-  for (let row = 0, start = 0; row < out.length; row++, start += dimension) {
-    let [first, second, third, fourth] = [0, 0, 0, 0]
-    for (let column = 0; column < whole; column += 4) {
-      first += query[column]! * vectors[start + column]!
-      second += query[column + 1]! * vectors[start + column + 1]!
-      third += query[column + 2]! * vectors[start + column + 2]!
-      fourth += query[column + 3]! * vectors[start + column + 3]!
-    }
-    for (let column = whole; column < dimension; column++) first += query[column]! * vectors[start + column]!
-    out[row] = first + second + third + fourth
-  }
+function sumOf(priors: Float32Array, scores: Float32Array, weight: number): Float32Array {
+  return priors.map((prior, video) => prior + weight * scores[video]!)
 }
