@@ -21,7 +21,8 @@ interface Place {
 
 interface Measured {
   readonly freshnessMs: { readonly p50: number; readonly p99: number }
-  readonly examples: number
+  /** Of examples in views: one for each model and bucket whose rows an example changed. */
+  readonly arrivals: number
   readonly eventsPerSecond: number
   /** In use meanwhile, by process. */
   readonly cores: Readonly<Record<string, number>>
@@ -99,9 +100,9 @@ async function measure(place: Place, pids: ReadonlyMap<string, number>): Promise
     ['freshness', '--seconds', String(seconds - 3)],
     place,
   )
-  const { freshnessMs, examples } = await measured
+  const { freshnessMs, arrivals } = await measured
   const cores = coresBetween(before, usageOf(pids))
-  return { freshnessMs, examples, eventsPerSecond: (await load).eventsPerSecond, cores }
+  return { freshnessMs, arrivals, eventsPerSecond: (await load).eventsPerSecond, cores }
 }
 
 async function command<Result>(words: readonly string[], place: Place): Promise<Result> {

@@ -78,8 +78,8 @@ test('a swipe is joined, learned and served; lag and freshness say so', async ()
   }))
   assert.equal((await send('POST', '/v1/events', { events })).status, 202)
   for (;;) {
-    const { examples, freshnessMs } = await json('freshness')
-    if (examples === 0) continue
+    const { arrivals, freshnessMs } = await json('freshness')
+    if (arrivals === 0) continue
     assert.ok((freshnessMs as { p50: number }).p50 > 0)
     break
   }

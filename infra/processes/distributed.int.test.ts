@@ -111,8 +111,8 @@ test('every bucket has one owner, nothing was refused and nothing is held', asyn
 })
 
 test('commands tell how fresh the views are and who owns what', async () => {
-  const fresh = await command<{ examples: number; freshnessMs: { p50: number; p99: number } }>('gateway', ['freshness'])
-  assert.ok(fresh.examples > 0 && fresh.freshnessMs.p50 > 0 && fresh.freshnessMs.p99 >= fresh.freshnessMs.p50)
+  const fresh = await command<{ arrivals: number; freshnessMs: { p50: number; p99: number } }>('gateway', ['freshness'])
+  assert.ok(fresh.arrivals > 0 && fresh.freshnessMs.p50 > 0 && fresh.freshnessMs.p99 >= fresh.freshnessMs.p50)
   const status = await command<{ held: number; buckets: ModelBucket[] }>('shard-1', ['model', 'status'])
   assert.equal(status.held, 0)
   assert.equal(status.buckets.length, 5)

@@ -34,19 +34,19 @@ export async function run(_: string[], options: Record<string, unknown>): Promis
       'no serving shard answers here; name the data folder of a gateway or of a serving process, or set serving.peers',
     )
   }
-  // One row reaches every shard that holds it, so their examples are the same ones, seen several times.
+  // An example arrives with the rows of each model and bucket that it changed, in every shard that holds them.
   const bins = histogramSince(histogramOf(text, freshnessMetric), histogramOf(before, freshnessMetric))
   const quantileMs = (share: number) => Math.round((quantileOf(bins, share) ?? 0) * 1_000)
   const earlier = samplesOf(before, `${freshnessMetric}_count`)
   const total = (samples: typeof counts) => samples.reduce((sum, { value }) => sum + value, 0)
-  const examples = total(counts) - total(earlier)
+  const arrivals = total(counts) - total(earlier)
   const freshnessMs = { p50: quantileMs(0.5), p99: quantileMs(0.99) }
-  const shards = counts.map(({ labels, value }) => ({ ...Object.fromEntries(labels), examples: value }))
+  const shards = counts.map(({ labels, value }) => ({ ...Object.fromEntries(labels), arrivals: value }))
   const words =
-    examples === 0
+    arrivals === 0
       ? 'no example has been learned meanwhile'
-      : `p50 ${freshnessMs.p50} ms, p99 ${freshnessMs.p99} ms over ${examples.toLocaleString('en')} examples in ${counts.length} shards`
-  out.result({ freshnessMs, examples, shards }, words)
+      : `p50 ${freshnessMs.p50} ms, p99 ${freshnessMs.p99} ms over ${arrivals.toLocaleString('en')} arrivals of examples in ${counts.length} shards`
+  out.result({ freshnessMs, arrivals, shards }, words)
 }
 
 function secondsOf(value: unknown): number {
