@@ -62,13 +62,17 @@ command('demo', 'the whole loop on a real sample with a simulated population')
   .option('--log <driver>', 'embedded, or kafka: starts a broker', 'embedded')
   .action(runs(() => import('./commands/demo.ts')))
 
-const imports = program.command('import').description('a log made elsewhere, as events: KuaiRand, or any by a mapping')
+const imports = program
+  .command('import')
+  .description('a log made elsewhere, as events: KuaiRand, or any by a mapping')
+  .showHelpAfterError('(write import kuairand or import csv)')
 
 command('kuairand', 'a log in the columns of KuaiRand', imports)
   .requiredOption('--log <files>', 'log files, comma-separated, csv or csv.gz')
   .requiredOption('--users <file>', 'user features')
   .requiredOption('--videos <file>', 'video features')
   .option('--check', 'only read, and tell what would come', false)
+  .showHelpAfterError('(freshet import kuairand --help lists the options)')
   .action(runs(() => import('./commands/import.ts'), 'kuairand'))
 
 command('csv', 'watch logs, click logs, ratings: any delimited text, by a mapping', imports)
@@ -76,6 +80,7 @@ command('csv', 'watch logs, click logs, ratings: any delimited text, by a mappin
   .option('--log <files>', "log files in place of the mapping's, comma-separated, plain or gzipped")
   .option('--check', 'only read: tell what would come, and every kind of bad row', false)
   .addHelpText('after', csvHelp)
+  .showHelpAfterError('(freshet import csv --help shows a mapping)')
   .action(runs(() => import('./commands/import.ts'), 'csv'))
 
 command('evaluate', 'predict before learning, in event-time order')
