@@ -12,7 +12,7 @@ const frame = { $schema: 'https://vega.github.io/schema/vega-lite/v6.json', back
 
 export async function compareReport(comparison: Comparison, base: RunMetrics, other: RunMetrics): Promise<string> {
   const { base: baseFacts, other: otherFacts } = comparison
-  const heads = drawnHeads(other, 4)
+  const heads = drawnHeads(other, 3)
   const names = labels(baseFacts, otherFacts)
   const lead = `<b>${escaped(names[1])}</b> against <b>${escaped(names[0])}</b>, over the same ${whole(comparison.rows)} examples of ${whole(comparison.users)} users`
   const longView = comparison.byHead.longView
@@ -37,7 +37,7 @@ export async function compareReport(comparison: Comparison, base: RunMetrics, ot
       title: 'How both learned',
       body: figure(
         await plotCurves(names, base, other, heads),
-        'AUC of all examples up to there, each predicted before it was learned.',
+        'AUC of all examples up to there, each predicted before it was learned; on the right what lies between the two.',
       ),
     },
     { title: 'What differs', body: factsHtml(settingsDiffering(baseFacts, otherFacts)) },
@@ -121,29 +121,50 @@ function plotCurves(
   other: RunMetrics,
   heads: readonly Head[],
 ): Promise<string> {
-  const panels = heads.map((head) => ({
-    width: 380,
-    height: 190,
-    title: { text: head, anchor: 'start' as const },
-    data: {
-      values: [base, other].flatMap((metrics, place) =>
-        metrics.curve.map(({ rows, aucSoFar }) => ({ rows, value: aucSoFar[head], run: names[place] })),
-      ),
-    },
-    mark: { type: 'line' as const, strokeWidth: 2 },
-    encoding: {
-      x: { field: 'rows', type: 'quantitative' as const, axis: { title: 'examples', grid: false, format: '~s' } },
-      y: { field: 'value', type: 'quantitative' as const, axis: { title: 'AUC' }, scale: { zero: false } },
-      color: {
-        field: 'run',
-        type: 'nominal' as const,
-        sort: null,
-        scale: { domain: [...names], range: [plotColors[4], plotColors[0]] },
-        legend: { title: null, orient: 'bottom' as const },
+  const rows = heads.flatMap((head) => {
+    const panel = { width: 380, height: 170, title: { text: head, anchor: 'start' as const } }
+    const x = { field: 'rows', type: 'quantitative' as const, axis: { title: 'examples', grid: false, format: '~s' } }
+    const color = {
+      field: 'run',
+      type: 'nominal' as const,
+      sort: null,
+      scale: { domain: [...names], range: [plotColors[1], plotColors[0]] },
+      legend: { title: null, orient: 'bottom' as const },
+    }
+    const both = [base, other].flatMap((metrics, place) =>
+      metrics.curve.map(({ rows, aucSoFar }) => ({ rows, value: aucSoFar[head], run: names[place] })),
+    )
+    const differences = other.curve.map(({ rows, aucSoFar }, point) => ({
+      rows,
+      value: difference(aucSoFar[head], base.curve[point]?.aucSoFar[head]),
+    }))
+    const y = (title: string, format: string) => ({
+      field: 'value',
+      type: 'quantitative' as const,
+      axis: { title, format, tickCount: 5 },
+      scale: { zero: false },
+    })
+    return [
+      { ...panel, data: { values: both }, mark: { type: 'line' as const }, encoding: { x, y: y('AUC', '.3f'), color } },
+      {
+        ...panel,
+        title: { text: `${head}: second less first`, anchor: 'start' as const },
+        layer: [
+          { mark: { type: 'rule' as const, color: '#a0aec0' }, encoding: { y: { datum: 0 } } },
+          {
+            data: { values: differences },
+            mark: { type: 'line' as const, color: plotColors[2] },
+            encoding: { x, y: y('AUC difference', '+.4f') },
+          },
+        ],
       },
-    },
-  }))
-  return svgPlot({ ...frame, spacing: 30, columns: 2, concat: panels } as TopLevelSpec)
+    ]
+  })
+  return svgPlot({ ...frame, spacing: 30, columns: 2, concat: rows } as TopLevelSpec)
+}
+
+function difference(other: number | null | undefined, base: number | null | undefined): number | null {
+  return Number.isFinite(other) && Number.isFinite(base) ? other! - base! : null
 }
 
 function settingsDiffering(base: RunFacts, other: RunFacts): [string, string][] {

@@ -1,7 +1,7 @@
 // How well a run predicted as it went: windows of as many rows each, in the order in which they were learned, and everything
 // up to the end of each.
 import type { Head } from '../../../schemas/labels.ts'
-import { auc } from '../../../trainers/evaluation/auc.ts'
+import { aucEstimate } from '../../../trainers/evaluation/auc.ts'
 import { logLoss } from '../../../trainers/evaluation/log-loss.ts'
 import { type ByHead, byHead } from '../../../trainers/evaluation/scored-report.ts'
 import type { ScoredRows } from '../../../trainers/evaluation/scored-rows.ts'
@@ -11,6 +11,7 @@ export interface CurvePoint {
   readonly rows: number
   /** Impression time of its last row. */
   readonly timeMs: number
+  /** Of the window; NaN where too few outcomes are in it to tell, as below. */
   readonly auc: ByHead<number>
   readonly logLoss: ByHead<number>
   readonly aucSoFar: ByHead<number>
@@ -19,6 +20,8 @@ export interface CurvePoint {
 
 const windowsMax = 40
 const windowRowsMin = 250
+/** Of either kind: an AUC of fewer is mostly chance. */
+const outcomesMin = 20
 
 export function learningCurve(rows: ScoredRows): CurvePoint[] {
   const windowRows = Math.max(windowRowsMin, Math.ceil(rows.length / windowsMax))
@@ -36,11 +39,16 @@ export function learningCurve(rows: ScoredRows): CurvePoint[] {
     points.push({
       rows: to,
       timeMs: rows.timesMs[to - 1]!,
-      auc: over(from, auc),
+      auc: over(from, tellingAuc),
       logLoss: over(from, loss),
-      aucSoFar: over(0, auc),
+      aucSoFar: over(0, tellingAuc),
       logLossSoFar: over(0, loss),
     })
   }
   return points
+}
+
+function tellingAuc(predictions: Float32Array, labels: Float32Array): number {
+  const { auc, positives, negatives } = aucEstimate(predictions, labels)
+  return Math.min(positives, negatives) < outcomesMin ? Number.NaN : auc
 }

@@ -9,18 +9,18 @@ export interface ReportSection {
 const style = `
 :root { color-scheme: light; }
 body { margin: 0; background: #f4f6f8; color: #1f2933; font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
-main { max-width: 960px; margin: 0 auto; padding: 32px 20px 64px; }
+main { max-width: 1020px; margin: 0 auto; padding: 32px 16px 64px; }
 h1 { font-size: 26px; margin: 0 0 4px; letter-spacing: -0.01em; }
 h2 { font-size: 17px; margin: 0 0 10px; }
 .lead { color: #52606d; margin: 0 0 22px; }
 section { background: #fff; border: 1px solid #e4e7eb; border-radius: 10px; padding: 18px 22px; margin: 0 0 18px; }
 .tiles { display: flex; flex-wrap: wrap; gap: 14px; margin: 0 0 18px; }
-.tile { background: #fff; border: 1px solid #e4e7eb; border-radius: 10px; padding: 12px 18px; min-width: 120px; flex: 1; }
+.tile { background: #fff; border: 1px solid #e4e7eb; border-radius: 10px; padding: 12px 16px; flex: 1 1 120px; }
 .tile b { display: block; font-size: 22px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .tile span { color: #52606d; font-size: 13px; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
-th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid #edf0f2; white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13px; }
+th, td { text-align: right; padding: 5px 7px; border-bottom: 1px solid #edf0f2; white-space: nowrap; }
 th { color: #52606d; font-weight: 600; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 table.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }

@@ -28,7 +28,7 @@ export function plotLearning(metrics: RunMetrics): Promise<string> {
     height: 240,
     title: { text: nameOfMeasure[measure], anchor: 'start' as const },
     layer: [
-      curveLayer(metrics.curve, heads, measure, { strokeWidth: 1, opacity: 0.4 }),
+      curveLayer(metrics.curve, heads, measure, { strokeWidth: 1, opacity: 0.45 }),
       curveLayer(metrics.curve, heads, `${measure}SoFar`, { strokeWidth: 2.5, opacity: 1 }),
     ],
   })
@@ -108,9 +108,8 @@ const featuresDrawn = 20
 /** Null where none was measured. */
 export async function plotImportance({ importance }: RunMetrics): Promise<string | null> {
   if (!importance) return null
-  const heads = importance.heads
-    .filter((head) => head === 'longView' || head === 'like' || head === 'complete')
-    .slice(0, 3)
+  const wanted: readonly Head[] = ['longView', 'like', 'complete']
+  const heads = wanted.filter((head) => importance.heads.includes(head))
   const features = importance.features.slice(0, featuresDrawn)
   const panels = (heads.length > 0 ? heads : importance.heads.slice(0, 2)).map((head, place) => ({
     width: 220,

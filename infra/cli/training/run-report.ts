@@ -58,7 +58,7 @@ export async function writeRunReport(folder: string, facts: RunFacts, metrics: R
     { title: 'Day by day', body: dayTable(metrics) },
     { title: 'What was run', body: factsHtml(factsOf(facts)) },
   ]
-  const { settings, finished } = facts
+  const { settings } = facts
   const lead = `Model <b>${escaped(settings.model)}</b>, features <b>${settings.features}</b>, ${escaped(inputWords(settings.input))}`
   const heading = tiles([
     [whole(metrics.scored), 'examples scored'],
@@ -66,7 +66,6 @@ export async function writeRunReport(folder: string, facts: RunFacts, metrics: R
     [fixed(metrics.auc.like), 'AUC like'],
     [fixed(metrics.logLoss.longView), 'log loss longView'],
     [`${fixed(metrics.watchTime.maeSeconds, 1)} s`, 'watch time error'],
-    [whole(finished!.rowsPerSecond), 'examples a second'],
   ])
   const page = reportPage(
     `Run ${facts.name}`,
@@ -148,6 +147,7 @@ function factsOf({ settings, node, startedAt, resumed, finished }: RunFacts): [s
     ['refused records', rejected.join('; ') || 'none'],
     ['a live trainer would', finished!.held === null ? 'have published' : `have held this back: ${finished!.held}`],
     ['corrections learned', whole(finished!.corrections)],
+    ['examples a second', whole(finished!.rowsPerSecond)],
     [
       'ran',
       `${startedAt} to ${finished!.finishedAt}, resumed ${resumed} times, Freshet ${settings.version}, Node ${node}`,
