@@ -14,7 +14,7 @@ export FRESHET_GATEWAY_PORT := $(PORT)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help ready build demo test drills check bench clean
+.PHONY: help ready build demo test drills check bench references clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ check: ready ## format, lint, types, generated files, tidiness, unit tests: unde
 
 bench: ready ## run a benchmark (NAME=table), or list them
 	@./freshet bench $(NAME) $(ARGS)
+
+references: ## a PyTorch in .build/references, which `make bench NAME=train` compares with (Python 3.10 or newer)
+	@sh infra/bench/references/install.sh
 
 build: ready ## install what is locked and build the WebAssembly kernels
 	@npm run --silent build

@@ -16,6 +16,10 @@ const benchmarks: Readonly<Record<string, { readonly file: string; readonly abou
     file: '../../bench/shards.ts',
     about: 'folding and pulls by 1, 2 and 4 parameter shards on Kafka; PLOT=FILE.svg draws it',
   },
+  train: {
+    file: '../../bench/train.ts',
+    about: 'training steps beside the same model in PyTorch; DRIVER=node for another driver',
+  },
   learning: { file: '../../../trainers/learning-speed.bench.ts', about: 'training steps by batch size' },
   ranking: { file: '../../../trainers/model/ranking-speed.bench.ts', about: 'scoring the candidates of a page' },
   log: { file: '../../engines/kafka/bench-kafka.ts', about: 'appends and reads of the log on a real Kafka node' },
