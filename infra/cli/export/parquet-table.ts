@@ -11,8 +11,17 @@ export interface ParquetColumn {
   readonly isList?: true
 }
 
-/** null: absent. */
-export type ParquetValue = string | number | bigint | boolean | Uint8Array | Date | readonly ParquetValue[] | null
+/** null: absent. A json column takes any value that JSON can say. */
+export type ParquetValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Uint8Array
+  | Date
+  | readonly ParquetValue[]
+  | object
+  | null
 
 const rowsPerGroup = 20_000
 

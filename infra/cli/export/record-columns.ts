@@ -61,7 +61,7 @@ function onlyOf(union: readonly unknown[]): unknown {
 
 function parquetValue({ type, isList }: ParquetColumn, value: unknown): ParquetValue {
   if (value === undefined || value === null) return null
-  if (type === 'json') return JSON.stringify(value, bytesAsBase64)
+  if (type === 'json') return JSON.parse(JSON.stringify(value, bytesAsBase64)) as ParquetValue
   if (isList) return (value as readonly unknown[]).map((member) => flatValue(type, member))
   return flatValue(type, value)
 }
