@@ -3,6 +3,7 @@ import type { DenseTensor } from '../../schemas/generated.ts'
 import { encodeFloats } from '../../schemas/layouts/floats.ts'
 import { assert } from '../../streams/runtime/errors.ts'
 import type { DenseParameter } from '../model/model.ts'
+import { KernelMemory } from '../model/network/kernel-memory.ts'
 
 export interface DenseOptimizer {
   readonly learningRate: number
@@ -12,20 +13,40 @@ export interface DenseOptimizer {
 export type DenseOptimizerOf = (name: string) => DenseOptimizer
 
 const defaultOptimizer: DenseOptimizer = { learningRate: 0.01, initialAccumulator: 0.01 }
-/** Keeps the division of a dense step finite. */
-const denseEpsilon = 1e-10
+
+/** Where a tensor's numbers lie in the kernel's memory. */
+interface Placed {
+  readonly count: number
+  readonly values: number
+  readonly accumulator: number
+}
 
 export class DenseParameters {
   readonly #parameters: Map<string, DenseParameter>
   readonly #accumulators = new Map<string, Float32Array>()
+  readonly #memory = new KernelMemory()
+  readonly #placedByName = new Map<string, Placed>()
+  readonly #gradient: number
   readonly #optimizerOf: DenseOptimizerOf
   readonly #changed = new Set<string>()
 
   constructor(initial: ReadonlyMap<string, DenseParameter> = new Map(), optimizerOf?: DenseOptimizerOf) {
     this.#parameters = new Map(initial)
     this.#optimizerOf = optimizerOf ?? (() => defaultOptimizer)
-    for (const { name, values } of this.#parameters.values()) {
-      this.#accumulators.set(name, new Float32Array(values.length).fill(this.#optimizerOf(name).initialAccumulator))
+    let largest = 0
+    for (const { name, values } of initial.values()) {
+      const count = values.length
+      this.#placedByName.set(name, { count, values: this.#memory.take(count), accumulator: this.#memory.take(count) })
+      largest = Math.max(largest, count)
+    }
+    this.#gradient = this.#memory.take(largest)
+    // The memory grows no more from here on, so that views of it stay good.
+    for (const [name, { count, values, accumulator }] of this.#placedByName) {
+      const own = { ...initial.get(name)!, values: this.#memory.view(values, count) }
+      own.values.set(initial.get(name)!.values)
+      this.#parameters.set(name, own)
+      const sums = this.#memory.view(accumulator, count).fill(this.#optimizerOf(name).initialAccumulator)
+      this.#accumulators.set(name, sums)
     }
   }
 
@@ -38,12 +59,15 @@ export class DenseParameters {
     return [...this.#changed].sort()
   }
 
-  /** One AdaGrad step (Duchi et al. 2011, per element). A gradient with a value that is not finite is refused whole. */
+  /** One AdaGrad step (Duchi et al. 2011, per element), in place. A gradient with a value that is not finite is refused whole. */
   push(name: string, gradient: Float32Array): boolean {
     const parameter = this.#parameters.get(name)
     assert(parameter && parameter.values.length === gradient.length, `dense tensor ${name} takes this gradient`)
-    if (!allFinite(gradient)) return false
-    adagrad(parameter.values, gradient, this.#accumulators.get(name)!, this.#optimizerOf(name).learningRate)
+    const { kernel } = this.#memory
+    const { count, values, accumulator } = this.#placedByName.get(name)!
+    this.#memory.view(this.#gradient, count).set(gradient)
+    if (!kernel.allFinite(this.#gradient, count)) return false
+    kernel.adagrad(values, accumulator, this.#gradient, count, this.#optimizerOf(name).learningRate)
     // A new object over the same values: whoever keeps a copy sees that it is old.
     this.#parameters.set(name, { ...parameter })
     this.#changed.add(name)
@@ -69,7 +93,7 @@ export class DenseParameters {
     }
   }
 
-  /** Copies. Throws RangeError on tensors that are not those of this shard. */
+  /** Takes copies. Throws RangeError on tensors that are not those of this shard. */
   load(
     dense: ReadonlyMap<string, DenseParameter>,
     accumulators: ReadonlyMap<string, Float32Array>,
@@ -81,26 +105,11 @@ export class DenseParameters {
       if (!own || own.values.length !== values.length || !accumulator) {
         throw new RangeError(`dense tensor ${name} of the dump does not fit this shard`)
       }
-      this.#parameters.set(name, { name, shape, values: values.slice() })
-      this.#accumulators.set(name, accumulator.slice())
+      own.values.set(values)
+      this.#parameters.set(name, { name, shape, values: own.values })
+      this.#accumulators.get(name)!.set(accumulator)
     }
     this.#changed.clear()
     for (const name of changed) this.#changed.add(name)
-  }
-}
-
-function allFinite(values: Float32Array): boolean {
-  let sum = 0
-  for (let index = 0; index < values.length; index++) sum += values[index]! * 0
-  return sum === 0
-}
-
-function adagrad(values: Float32Array, gradient: Float32Array, accumulator: Float32Array, learningRate: number): void {
-  for (let index = 0; index < values.length; index++) {
-    const g = gradient[index]!
-    if (g === 0) continue
-    const sum = accumulator[index]! + g * g
-    accumulator[index] = sum
-    values[index] = values[index]! - (learningRate * g) / (Math.sqrt(sum) + denseEpsilon)
   }
 }

@@ -18,13 +18,12 @@ const bytesMax = 2 ** 32 - pageBytes
 const initialBytes = 2 ** 25
 
 const idle: NetworkKernel[] = []
-const used = new Set<NetworkKernel>()
+let arenas = 0
+const bytes = 0
 
-/** Arenas of this thread that were not given back, and the bytes of address space that they hold. */
+/** Memories of this thread that were not given back, and the bytes by which any of them grew. */
 export function kernelUsage(): { readonly arenas: number; readonly bytes: number } {
-  let bytes = 0
-  for (const { memory } of used) bytes += memory.buffer.byteLength
-  return { arenas: used.size, bytes }
+  return { arenas, bytes }
 }
 
 export class KernelMemory {
@@ -35,7 +34,7 @@ export class KernelMemory {
 
   constructor() {
     this.kernel = idle.pop() ?? startNetworkKernel()
-    used.add(this.kernel)
+    arenas++
     this.#floats = new Float32Array(this.kernel.memory.buffer)
     this.#next = aligned(this.kernel.memoryStart())
   }
@@ -76,14 +75,17 @@ export class KernelMemory {
 
   /** More than once is once. */
   release(): void {
-    if (used.delete(this.kernel)) idle.push(this.kernel)
+    if (this.#floats.length === 0) return
     this.#floats = new Float32Array(0)
+    idle.push(this.kernel)
+    arenas--
   }
 
   #grow(bytes: number): void {
     assert(bytes <= bytesMax, `a network needs ${bytes} bytes at once: use smaller batches`)
     const { memory } = this.kernel
     const wanted = Math.min(bytesMax, Math.max(initialBytes, 2 ** Math.ceil(Math.log2(bytes))))
+    bytes += wanted - memory.buffer.byteLength
     memory.grow(Math.ceil((wanted - memory.buffer.byteLength) / pageBytes))
     this.#floats = new Float32Array(memory.buffer)
   }

@@ -11,6 +11,8 @@ let compiled: WebAssembly.Module | undefined
 export interface NetworkKernel {
   readonly memory: WebAssembly.Memory
   memoryStart(): number
+  allFinite(at: number, count: number): number
+  adagrad(values: number, sums: number, gradient: number, count: number, rate: number): void
   packRight(from: number, stride: number, rows: number, columns: number, to: number): void
   packRightTransposed(from: number, stride: number, rows: number, columns: number, to: number): void
   packLeft(from: number, stride: number, depth: number, rows: number, to: number): void

@@ -1,5 +1,6 @@
 // The network kernel's exported calls. Addresses and strides are in bytes, counts in elements; memory is laid out by the caller.
 
+export { adagrad, allFinite } from './descent'
 export { accumulate, addMatrices, copyRows, multiplyElements, sumColumns, throughRelu } from './elementwise'
 export { addGroups, groupDots, groupProducts, groupSums, pairGradient, pairTerm } from './groups'
 export { packLeft, packRight, packRightTransposed } from './packing'
