@@ -1,0 +1,102 @@
+// The commands as a person runs them: two runs side by side over a log, one with a feature more, compared and exported; and
+// wrong calls with what to write.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { checksum } from '../../../schemas/ids.ts'
+import { embeddedLog } from '../../../streams/log/embedded-log.ts'
+import { systemDisk } from '../../../streams/runtime/system-disk.ts'
+import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
+import { loadConfig } from '../../config/config.ts'
+import { modelSetup } from '../../processes/model-setup.ts'
+import { logDirectory } from '../../processes/open-log.ts'
+import { logSample } from './logged-sample.ts'
+import { readRun } from './run-folder.ts'
+
+const program = fileURLToPath(new URL('../freshet.ts', import.meta.url))
+const tasteMatch = fileURLToPath(new URL('../../../docs/tutorial/taste-match.ts', import.meta.url))
+const dataDir = mkdtempSync(join(tmpdir(), 'freshet-train-log-'))
+const runs = join(dataDir, 'runs')
+const usual = join(dataDir, 'usual.json')
+
+before(async () => {
+  const log = await embeddedLog({ disk: systemDisk, directory: logDirectory(dataDir), runtime: systemRuntime })
+  const { features } = modelSetup(loadConfig({ environment: {}, flags: { dataDir } }))
+  await logSample(log, features, 900)
+  await log.close()
+  writeFileSync(usual, '{ /* the features as they are */ }')
+})
+after(() => rmSync(dataDir, { recursive: true, force: true }))
+
+test('a feature is tried on the log, compared and exported', async () => {
+  const range = ['--from', 'earliest', '--rehydrate', '--importance-rows', '128']
+  const trained = await json('train', ...range, '--features', `${usual},${tasteMatch}`, '--out', runs)
+  const [base, more] = trained.runs as {
+    name: string
+    examples: number
+    features: string
+    weights: { checksum: string }
+  }[]
+  assert.deepEqual([base!.name, more!.name], ['usual', 'taste-match'])
+  assert.deepEqual([base!.features, more!.features], ['recomputed', 'recomputed'])
+  assert.equal(base!.examples, more!.examples)
+  for (const { name, weights } of [base!, more!]) {
+    const folder = join(runs, name)
+    assert.equal(checksum(readFileSync(join(folder, 'weights.bin'))), weights.checksum)
+    for (const file of ['spec.json', 'metrics.json', 'predictions.parquet', 'plots/learning.svg']) {
+      assert.ok(existsSync(join(folder, file)), file)
+    }
+    const report = readFileSync(join(folder, 'report.html'), 'utf8')
+    assert.match(report, /<svg/)
+    assert.doesNotMatch(report, /<script|<link|src=/)
+  }
+  assert.ok(readRun(join(runs, 'taste-match'))!.settings.featureNames.includes('tasteMatch'))
+
+  const compared = await json('compare', join(runs, 'usual'), join(runs, 'taste-match'), '--resamples', '50')
+  const longView = (compared.byHead as { longView: { logLoss: { verdict: string } } }).longView
+  assert.ok(['better', 'worse', 'noise'].includes(longView.logLoss.verdict))
+  assert.match(readFileSync(compared.report as string, 'utf8'), /features more<\/td><td>tasteMatch/)
+
+  const exported = await json('export', 'examples', '--parquet', join(dataDir, 'examples.parquet'))
+  assert.equal(exported.rows, base!.examples)
+})
+
+test('frozen features give what recomputed ones do', async () => {
+  const args = ['--from', 'earliest', '--importance-rows', '0', '--out']
+  const frozen = await json('train', ...args, join(dataDir, 'frozen'))
+  assert.equal((frozen.runs as { features: string }[])[0]!.features, 'frozen')
+  const predictions = (folder: string) => checksum(readFileSync(join(folder, 'predictions.parquet')))
+  assert.equal(predictions(join(dataDir, 'frozen')), predictions(join(runs, 'usual')))
+})
+
+test('wrong calls say what to write', async () => {
+  const out = ['--out', join(dataDir, 'wrong')]
+  for (const [parts, words] of [
+    [['train', ...out], /give --from for the examples of the log/],
+    [['train', '--from', 'earliest', '--features', tasteMatch, ...out], /add --rehydrate/],
+    [['export', 'nothing', '--parquet', join(dataDir, 'x')], /there is no topic nothing; the topics are/],
+  ] as const) {
+    const { code, stderr } = await freshet(...parts)
+    assert.equal(code !== 0, true, parts.join(' '))
+    assert.match(stderr, words)
+  }
+})
+
+function freshet(...parts: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...parts, '--data-dir', dataDir], (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
+    )
+  })
+}
+
+async function json(...parts: readonly string[]): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await freshet(...parts, '--json')
+  assert.equal(code, 0, stderr)
+  return JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, unknown>
+}
