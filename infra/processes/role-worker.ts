@@ -27,14 +27,14 @@ const starters: Readonly<Record<WorkerRole, () => Promise<(place: RolePlace) => 
   projections: async () => (await import('./roles/projections-role.ts')).projectionsRole,
 }
 
-/** Where processors are short, a feed comes before learning from it. On Linux this is the niceness of this thread alone;
- *  elsewhere it would be the whole process's. */
-const niceness = 10
-const nicedRoles: readonly Role[] = ['learning', 'encoder']
+/** Where processors are short, a feed comes before learning from it, and learning before new vectors. On Linux this is the
+ *  niceness of this thread alone; elsewhere it would be the whole process's. */
+const nicenessOf: Readonly<Partial<Record<Role, number>>> = { learning: 5, encoder: 10 }
 
 await runThread<RoleThreadSettings>(async ({ settings, log, runtime }) => {
   const { config, name, roles, rpcPort } = settings
-  if (process.platform === 'linux' && roles.some((role) => nicedRoles.includes(role))) setPriority(niceness)
+  const niceness = Math.min(...roles.map((role) => nicenessOf[role] ?? 0))
+  if (process.platform === 'linux' && niceness > 0) setPriority(niceness)
   const registry = new Registry()
   const blobs = writtenBlobs(config, name)
   const place: RolePlace = { config, setup: modelSetup(config), log, blobs, runtime, rpcPort, registry }

@@ -9,7 +9,7 @@ const kafka = { 'log.driver': 'kafka', 'log.brokers': 'a:1' }
 const distributed = { ...kafka, 'learning.mode': 'distributed', 'serving.peers': 'b:2' }
 
 test('all of a deployment is what its way of learning has', () => {
-  assert.deepEqual([...rolesOf(configOf({}))], ['gateway', 'serving', 'learning', 'projections'])
+  assert.deepEqual([...rolesOf(configOf({}))], ['gateway', 'serving', 'learning', 'encoder', 'projections'])
   const all = rolesOf(configOf(distributed), 'all')
   assert.ok(all.has('shard') && !all.has('learning'))
 })

@@ -17,7 +17,7 @@ export type Role = (typeof roleNames)[number]
 
 /** Roles of a whole deployment, by `learning.mode`. */
 const rolesByMode: Readonly<Record<Config['learning']['mode'], readonly Role[]>> = {
-  lockstep: ['gateway', 'serving', 'learning', 'projections'],
+  lockstep: ['gateway', 'serving', 'learning', 'encoder', 'projections'],
   distributed: ['gateway', 'serving', 'joiner', 'counter', 'trainer', 'shard', 'encoder', 'projections'],
 }
 

@@ -1,5 +1,5 @@
-// Learning in lockstep: joiner, counter, trainer and item encoder of one partition in one thread. Counter and trainer own the
-// parameters they learn; their checkpoints are the snapshots of them.
+// Learning in lockstep: joiner, counter and trainer of one partition in one thread. Counter and trainer own the parameters
+// they learn; their checkpoints are the snapshots of them.
 import { countsModel, examples } from '../../../schemas/topics.ts'
 import { type ProcessorGroup, processorGroup } from '../../../streams/processor/processor-group.ts'
 import { denseCompute } from '../../../trainers/model/compute.ts'
@@ -11,7 +11,6 @@ import { checkpointsKept, lockstepCounter, lockstepTrainer, ownerGroup } from '.
 import { restartAfterRollback } from '../restart-after-rollback.ts'
 import { groupSettings, type RolePlace, type RunningRole } from '../running-role.ts'
 import { announceFor } from '../snapshot-announcements.ts'
-import { encoderRole } from './encoder-role.ts'
 import { joinerRole } from './joiner-role.ts'
 
 /** Whoever learns in lockstep owns the parameters for good: there is no owner before it. */
@@ -39,7 +38,7 @@ export async function learningRole(place: RolePlace): Promise<RunningRole> {
     groups.set(name, group)
     ownerMetrics(registry, name, group)
   }
-  const parts: RunningRole[] = [await joinerRole(place)]
+  const joining = await joinerRole(place)
   await Promise.all([
     ownerOf(countsModel, (partition) =>
       lockstepCounter(config, setup, { epoch, rollbacks: ofPartition(countsModel, partition) }),
@@ -55,19 +54,18 @@ export async function learningRole(place: RolePlace): Promise<RunningRole> {
       return trainer
     }),
   ])
-  parts.push(await encoderRole(place))
   const owners = [...groups.values()]
   return {
-    progress: () => [...parts, ...owners].flatMap((part) => part.progress()),
+    progress: () => [joining, ...owners].flatMap((part) => part.progress()),
     quality: learningQuality(
       runtime.clock,
       () => trainer?.metrics ?? null,
       () => examplesTrained,
     ),
-    ended: Promise.race([...parts, ...owners].map((part) => part.ended)),
+    ended: Promise.race([joining, ...owners].map((part) => part.ended)),
     async stop() {
       await rollbacks.close()
-      await Promise.all([...parts, ...owners].map((part) => part.stop()))
+      await Promise.all([joining, ...owners].map((part) => part.stop()))
     },
   }
 }
