@@ -188,9 +188,10 @@ command('snapshot', 'what owners of parameters stored: list, or verify, which fo
   .option('--bucket <n>', 'of one bucket only')
   .action(runs(() => import('./commands/snapshot.ts')))
 
-command('model', 'how the parameters stand, or the model as it was at an earlier position')
-  .argument('<action>', 'status or rollback')
-  .option('--model <name>', 'status: of all by default; rollback: of the one that ranks')
+command('model', 'how the parameters stand, the model as it was at an earlier position, or another model')
+  .argument('<action>', 'status, rollback or promote')
+  .option('--model <name>', 'status: of all by default; rollback: of the one that ranks; promote: one that ran before')
+  .option('--run <folder>', 'promote: the run that freshet train made')
   .option(
     '--to <position>',
     'rollback: from here on nothing counts; latest undoes nothing and publishes what is held back',

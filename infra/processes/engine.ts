@@ -10,6 +10,7 @@ import { type MetricsServer, metricsServer } from './metrics-server.ts'
 import { joinMetrics } from './metrics-text.ts'
 import { modelSetup } from './model-setup.ts'
 import { type OwnLog, openOwnLog } from './open-log.ts'
+import { withPromotedModel } from './promoted-model.ts'
 import type { RoleThreadSettings } from './role-worker.ts'
 import { checkRoles, type Role, rolesOf, threadsOf } from './roles.ts'
 import { type RunningFile, writeRunningFile } from './running-file.ts'
@@ -48,13 +49,16 @@ const readyPollMs = 25
 
 /** Every role of the deployment by default. Throws config-invalid where settings and roles do not go together. */
 export async function startEngine(
-  config: Config,
+  configured: Config,
   runtime: Runtime,
-  roles: ReadonlySet<Role> = rolesOf(config),
+  roles: ReadonlySet<Role> = rolesOf(configured),
 ): Promise<Engine> {
-  checkRoles(config, roles)
-  mkdirSync(config.dataDir, { recursive: true })
-  const own = await openOwnLog(config, modelSetup(config).spec.model, runtime)
+  checkRoles(configured, roles)
+  mkdirSync(configured.dataDir, { recursive: true })
+  const own = await openOwnLog(configured, modelSetup(configured).spec.model, runtime)
+  const config = await withPromotedModel(own.log, configured).catch((error) =>
+    own.close().then(() => Promise.reject(error)),
+  )
   const threads: WorkerThread[] = []
   const start = async <Settings extends ThreadSettings>(
     name: string,

@@ -1,12 +1,15 @@
-// freshet model status: how the parameters stand. freshet model rollback: the model as it was at an earlier position, by an
-// event that a restart does not undo.
+// freshet model status: how the parameters stand. freshet model rollback: the model as it was at an earlier position; promote:
+// another model from the next start on; both by an event that a restart does not undo.
+import { resolve } from 'node:path'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
 import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
-import { readBlobs } from '../../processes/blob-folder.ts'
+import { readBlobs, writtenBlobs } from '../../processes/blob-folder.ts'
 import { modelSetup } from '../../processes/model-setup.ts'
+import { withPromotedModel } from '../../processes/promoted-model.ts'
 import { commandConfig } from '../command-config.ts'
 import { openConfiguredLog } from '../command-log.ts'
 import { foldsOf } from '../model-folds.ts'
+import { promoteKnown, promoteRun } from '../model-promotion.ts'
 import { rollBack } from '../model-rollback.ts'
 import { modelBuckets } from '../model-status.ts'
 import { type Output, output } from '../output.ts'
@@ -17,14 +20,19 @@ export async function run([action]: string[], options: Record<string, unknown>):
   const out = output(options.json === true)
   if (action === 'status') await status(out, options)
   else if (action === 'rollback') await rollback(out, options)
-  else throw new FreshetError('usage', `model ${action}: write model status, or model rollback --to POSITION`)
+  else if (action === 'promote') await promote(out, options)
+  else {
+    const remedy = 'write model status, model rollback --to POSITION or model promote --run FOLDER'
+    throw new FreshetError('usage', `model ${action}: ${remedy}`)
+  }
 }
 
 async function status(out: Output, options: Record<string, unknown>): Promise<void> {
-  const config = commandConfig(options)
-  const folds = foldsOf(config, modelSetup(config), options)
-  const log = await openConfiguredLog(config)
+  const configured = commandConfig(options)
+  const log = await openConfiguredLog(configured)
   try {
+    const config = await withPromotedModel(log, configured)
+    const folds = foldsOf(config, modelSetup(config), options)
     const buckets = await modelBuckets(folds, { config, log, blobs: readBlobs(config), runtime: systemRuntime })
     const held = buckets.filter((bucket) => bucket.held !== null).length
     const rows = buckets.map((one) => [
@@ -49,13 +57,14 @@ async function rollback(out: Output, options: Record<string, unknown>): Promise<
   if (options.to === undefined) {
     throw new FreshetError('usage', 'model rollback: add --to POSITION, e.g. ts=2026-11-21T10:00Z, last=1h or latest')
   }
-  const config = commandConfig(options)
-  const setup = modelSetup(config)
+  const configured = commandConfig(options)
   const position = parsePosition(String(options.to), Date.now())
-  const model = options.model === undefined ? setup.spec.model : String(options.model)
-  const folds = foldsOf(config, setup, { model })
-  const log = await openConfiguredLog(config)
+  const log = await openConfiguredLog(configured)
   try {
+    const config = await withPromotedModel(log, configured)
+    const setup = modelSetup(config)
+    const model = options.model === undefined ? setup.spec.model : String(options.model)
+    const folds = foldsOf(config, setup, { model })
     const event = await rollBack(model, folds, position, { log, blobs: readBlobs(config), runtime: systemRuntime })
     const { eventId, offsets, until } = event
     const undone = Object.entries(until).reduce((sum, [place, end]) => sum + end - offsets[place]!, 0)
@@ -64,6 +73,33 @@ async function rollback(out: Output, options: Record<string, unknown>): Promise<
         ? `${model}: nothing is undone; what was held back is published`
         : `${model}: ${undone.toLocaleString('en')} inputs of ${folds.length} buckets do not count any more`
     out.result({ model, eventId, offsets, until, undone }, words)
+  } finally {
+    await log.close()
+  }
+}
+
+async function promote(out: Output, options: Record<string, unknown>): Promise<void> {
+  const { run, model } = options
+  if ((run === undefined) === (model === undefined)) {
+    throw new FreshetError(
+      'usage',
+      'model promote: add --run FOLDER of a run, or --model NAME of a model that ran before',
+    )
+  }
+  const config = commandConfig(options)
+  const log = await openConfiguredLog(config)
+  try {
+    const sources = { log, blobs: writtenBlobs(config, 'promotion'), runtime: systemRuntime }
+    const { event, from } =
+      run === undefined
+        ? await promoteKnown(String(model), config, sources)
+        : await promoteRun(resolve(String(run)), config, sources)
+    const begins =
+      run === undefined ? '' : from === null ? ', learning all that the log holds' : `, learning on from ${from}`
+    out.result(
+      { model: event.model, eventId: event.eventId, from },
+      `${event.model} runs from the next start on${begins}`,
+    )
   } finally {
     await log.close()
   }
