@@ -1,5 +1,5 @@
-// The commands as a person runs them: two runs side by side over a log, one with a feature more, compared and exported; and
-// wrong calls with what to write.
+// The commands as a person runs them: two runs side by side over a log, one with a feature more, compared and exported; a run
+// promoted to the model that a process would start with; and wrong calls with what to write.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,11 +10,18 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { checksum } from '../../../schemas/ids.ts'
 import { embeddedLog } from '../../../streams/log/embedded-log.ts'
+import { newestCheckpoint } from '../../../streams/processor/checkpoint.ts'
 import { systemDisk } from '../../../streams/runtime/system-disk.ts'
 import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
+import { denseCompute } from '../../../trainers/model/compute.ts'
+import { foryouSpec } from '../../../trainers/model/shipped-specs.ts'
 import { loadConfig } from '../../config/config.ts'
+import { readBlobs } from '../../processes/blob-folder.ts'
 import { modelSetup } from '../../processes/model-setup.ts'
 import { logDirectory } from '../../processes/open-log.ts'
+import { lockstepTrainer, parameterFolds } from '../../processes/parameter-folds.ts'
+import { withPromotedModel } from '../../processes/promoted-model.ts'
+import { snapshotsOfFold } from '../snapshot-list.ts'
 import { logSample } from './logged-sample.ts'
 import { readRun } from './run-folder.ts'
 
@@ -66,12 +73,36 @@ test('a feature is tried on the log, compared and exported', async () => {
   assert.equal(exported.rows, base!.examples)
 })
 
-test('frozen features give what recomputed ones do', async () => {
-  const args = ['--from', 'earliest', '--importance-rows', '0', '--out']
-  const frozen = await json('train', ...args, join(dataDir, 'frozen'))
-  assert.equal((frozen.runs as { features: string }[])[0]!.features, 'frozen')
-  const predictions = (folder: string) => checksum(readFileSync(join(folder, 'predictions.parquet')))
-  assert.equal(predictions(join(dataDir, 'frozen')), predictions(join(runs, 'usual')))
+test('frozen features give what recomputed ones do, and such a run becomes the model of the deployment', async () => {
+  const spec = join(dataDir, 'next.json')
+  writeFileSync(spec, JSON.stringify({ ...foryouSpec, model: 'foryou-next' }))
+  const folder = join(dataDir, 'frozen')
+  const trained = await json('train', '--from', 'earliest', '--importance-rows', '0', '--spec', spec, '--out', folder)
+  assert.equal((trained.runs as { features: string }[])[0]!.features, 'frozen')
+  const predictions = (of: string) => checksum(readFileSync(join(of, 'predictions.parquet')))
+  assert.equal(predictions(folder), predictions(join(runs, 'usual')))
+
+  const { model, from } = await json('model', 'promote', '--run', folder)
+  assert.equal(model, 'foryou-next')
+  const log = await embeddedLog({ disk: systemDisk, directory: logDirectory(dataDir), runtime: systemRuntime })
+  try {
+    const config = await withPromotedModel(log, loadConfig({ environment: {}, flags: { dataDir } }))
+    const setup = modelSetup(config)
+    assert.equal(setup.spec.model, 'foryou-next')
+    await denseCompute()
+    const trainer = lockstepTrainer(config, setup)
+    const fold = parameterFolds(config, setup)[0]!
+    const blobs = readBlobs(config)
+    const checkpoint = await newestCheckpoint(blobs, fold.owner, (state) => trainer.load(state))
+    assert.equal(checkpoint?.next, from)
+    assert.deepEqual(Buffer.from(trainer.dump()), readFileSync(join(folder, 'weights.bin')))
+    const [snapshot] = await snapshotsOfFold(fold, log, blobs, Date.now())
+    assert.deepEqual([snapshot!.announced, snapshot!.checksumOk], [true, true])
+  } finally {
+    await log.close()
+  }
+  const again = await freshet('model', 'promote', '--run', folder)
+  assert.match(again.stderr, /has learned here already; give the spec another "model" name/)
 })
 
 test('wrong calls say what to write', async () => {
