@@ -25,10 +25,13 @@ const tensorOf = (matrix: Matrix): Tensor2D => (matrix as TensorMatrix).tensor
 export class TensorArena implements MatrixArena {
   readonly #tf: typeof TensorFlow
   readonly #heldByName = new Map<string, Held>()
+  readonly #transposesFirst: boolean
   #made: TensorFlow.Tensor[] = []
 
-  constructor(tf: typeof TensorFlow) {
+  /** `transposesFirst`: a transposed operand is turned before it is multiplied, for a backend that is slow on those. */
+  constructor(tf: typeof TensorFlow, transposesFirst: boolean) {
     this.#tf = tf
+    this.#transposesFirst = transposesFirst
   }
 
   clear(): void {
@@ -67,10 +70,11 @@ export class TensorArena implements MatrixArena {
     const tf = this.#tf
     const { transposeLeft = false, transposeRight = false, rectified = 0, bias, plus } = options
     return this.#make(() => {
-      // Transposed first: the WebAssembly backend is slow on transposed operands.
-      const a = transposeLeft ? tf.transpose(tensorOf(left)) : tensorOf(left)
-      const b = transposeRight ? tf.transpose(tensorOf(right)) : tensorOf(right)
-      const shifted = bias ? tf.add(tf.matMul(a, b), tensorOf(bias)) : tf.matMul(a, b)
+      const [turnLeft, turnRight] = [transposeLeft && this.#transposesFirst, transposeRight && this.#transposesFirst]
+      const a = turnLeft ? tf.transpose(tensorOf(left)) : tensorOf(left)
+      const b = turnRight ? tf.transpose(tensorOf(right)) : tensorOf(right)
+      const product = tf.matMul(a, b, transposeLeft && !turnLeft, transposeRight && !turnRight)
+      const shifted = bias ? tf.add(product, tensorOf(bias)) : product
       const sum = (plus ? tf.add(shifted, tensorOf(plus)) : shifted) as Tensor2D
       if (rectified === 0) return sum
       if (rectified === sum.shape[1]) return tf.relu(sum)

@@ -51,7 +51,7 @@ async function driverOf(tf: typeof TensorFlow, backend: string, shown: TensorBac
   if (!found)
     throw new FreshetError('engine-failed', `the backend ${backend} of TensorFlow.js did not start: run npm ci`)
   await tf.ready()
-  return { name: `tensorflow-${shown}`, arena: () => new TensorArena(tf) }
+  return { name: `tensorflow-${shown}`, arena: () => new TensorArena(tf, shown === 'wasm') }
 }
 
 /** tfjs-node 4 calls a function of node:util that Node 23 removed. */
