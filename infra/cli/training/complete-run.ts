@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
+import { systemDisk } from '../../../streams/runtime/system-disk.ts'
 import { writePredictionsTable } from './predictions-table.ts'
 import { type FinishedRun, type RunFacts, readRun, runFiles, sameSettings, writeJson } from './run-folder.ts'
 import { RunJournal } from './run-journal.ts'
@@ -26,13 +27,25 @@ export interface CompletedRun {
   readonly found: boolean
 }
 
-/** Await denseCompute() first. Throws usage where the folder holds another run; rejects with stopped. */
+/** Await denseCompute() first. Throws usage where the folder holds another run or another process is at it; rejects with stopped. */
 export async function completeRun(options: CompleteRunOptions): Promise<CompletedRun> {
+  const { folder } = options
+  mkdirSync(folder, { recursive: true })
+  const lock = await systemDisk.lock(folder)
+  if (!lock)
+    throw new FreshetError('usage', `another process is at the run in ${folder}; wait for it, or name another folder`)
+  try {
+    return await completed(options)
+  } finally {
+    await lock.release()
+  }
+}
+
+async function completed(options: CompleteRunOptions): Promise<CompletedRun> {
   const { folder, settings } = options
   const known = readRun(folder)
   if (known) sameSettings(folder, known.settings, settings)
   if (known?.finished) return { folder, facts: known, metrics: readMetrics(folder), found: true }
-  mkdirSync(folder, { recursive: true })
   const begunAtMs = options.nowMs()
   const facts: RunFacts = {
     format: 1,

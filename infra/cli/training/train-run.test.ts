@@ -100,6 +100,13 @@ describe('a run', () => {
     for (const id of corrected) assert.equal(likes[exampleIds.indexOf(id)], 1)
   })
 
+  test('has its folder for itself', async () => {
+    const [one, two] = await Promise.allSettled([completeRun(optionsIn('shared')), completeRun(optionsIn('shared'))])
+    const refused = [one, two].filter((outcome) => outcome.status === 'rejected')
+    assert.ok(refused.length >= 1)
+    for (const { reason } of refused) assert.match(String(reason), /another process is at the run/)
+  })
+
   test('goes on with nothing but itself', async () => {
     const found = await completeRun(optionsIn('whole'))
     assert.equal(found.found, true)
