@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 
 /**
  * Central differences of `loss` in some elements of `values` against `gradient`. Elements where two step widths disagree lie
- * at a kink of a ReLU and prove nothing; most must be none. `random` gives numbers from -1 to 1.
+ * at a kink of a ReLU and prove nothing; most must be none. `random` gives numbers from -1 to 1. Of rows of `columns.all` the
+ * first `columns.learned` are looked at.
  */
 export function checkGradient(
   what: string,
@@ -11,12 +12,15 @@ export function checkGradient(
   gradient: Float32Array,
   loss: () => number,
   random: () => number,
+  columns: { readonly all: number; readonly learned: number } = { all: 1, learned: 1 },
 ): void {
   let squares = 0
   const errors: number[] = []
-  const samples = Math.min(40, values.length)
+  const learnedCount = (values.length / columns.all) * columns.learned
+  const samples = Math.min(40, learnedCount)
   for (let sample = 0; sample < samples; sample++) {
-    const index = Math.floor(((random() + 1) / 2) * (values.length - 1))
+    const drawn = Math.floor(((random() + 1) / 2) * (learnedCount - 1))
+    const index = Math.floor(drawn / columns.learned) * columns.all + (drawn % columns.learned)
     const wide = difference(values, index, 2e-3, loss)
     const narrow = difference(values, index, 5e-4, loss)
     if (Math.abs(wide - narrow) > 0.02 * (Math.abs(wide) + Math.abs(narrow)) + 5e-3) continue
