@@ -45,7 +45,7 @@ export type LearnedRun = Omit<FinishedRun, 'finishedAt' | 'seconds' | 'rowsPerSe
 
 /** Nobody follows this trainer: a delta a day is as good as none. */
 const syncIntervalMs = 86_400_000
-const checkpointRecordsDefault = 100_000
+const checkpointRecordsDefault = 50_000
 
 /** Await denseCompute() first. Rejects with stopped when the signal says so; calling again goes on. */
 export async function trainRun(options: TrainRunOptions): Promise<LearnedRun> {
