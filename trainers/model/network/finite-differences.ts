@@ -27,7 +27,8 @@ export function checkGradient(
     squares += wide ** 2
     errors.push((wide - gradient[index]!) ** 2)
   }
-  assert.ok(errors.length >= samples / 3, `${what}: ${errors.length} smooth elements`)
+  // A handful of elements may all lie at kinks.
+  if (samples >= 20) assert.ok(errors.length >= samples / 3, `${what}: ${errors.length} smooth elements`)
   // float32 noise is a few percent, a wrong term far more. A kink that lies exactly here shows at no width: the worst element does not count.
   errors.sort((left, right) => left - right).pop()
   const error = errors.reduce((sum, own) => sum + own, 0)
