@@ -60,7 +60,7 @@ const drawn: readonly Draw[] = [
   { slot: 'hour', count: 1, population: 24 },
   { slot: 'weekday', count: 1, population: 7 },
   { slot: 'surface', count: 1, population: 4 },
-  { slot: 'userAttributes', count: 12, population: 200 },
+  { slot: 'userAttributes.0', count: 12, population: 200 },
   { slot: 'interests', count: 4, population: 100 },
   { slot: 'recentPositive', count: 8, population: videos },
   { slot: 'recentNegative', count: 5, population: videos },
@@ -70,7 +70,7 @@ const drawn: readonly Draw[] = [
   { slot: 'hashtags', count: 3, population: 50_000 },
   { slot: 'durationBand', count: 1, population: 8 },
   { slot: 'videoLanguage', count: 1, population: 50 },
-  { slot: 'videoAttributes', count: 6, population: 1_000 },
+  { slot: 'videoAttributes.0', count: 6, population: 1_000 },
   { slot: 'videoXsurface', count: 1, population: 4 * videos },
   { slot: 'hashtagXsurface', count: 3, population: 4 * 50_000 },
 ]

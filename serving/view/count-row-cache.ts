@@ -2,8 +2,8 @@
 // again, and a call into the table costs several times a look-up here. Rows are forgotten when a delta changes them, and
 // those who hold one learn it from the row.
 import type { RowId } from '../../schemas/ids.ts'
-import { countDimension } from '../../streams/features/count-columns.ts'
-import type { CountReader, CountRow, CountTable } from '../../streams/features/feature.ts'
+import { type CountTable, countDimension, countTables } from '../../streams/features/count-columns.ts'
+import type { CountReader, CountRow } from '../../streams/features/feature.ts'
 
 class CachedRow implements CountRow {
   readonly values: Float32Array
@@ -22,10 +22,9 @@ export class CountRowCache implements CountReader {
   private readonly reader: CountReader
   private readonly rowsMax: number
   private readonly out = new Float32Array(countDimension)
-  private readonly rowsByTable: Readonly<Record<CountTable, Map<bigint, CachedRow>>> = {
-    totals: new Map(),
-    trends: new Map(),
-  }
+  private readonly rowsByTable: ReadonlyMap<CountTable, Map<bigint, CachedRow>> = new Map(
+    countTables.map((table) => [table, new Map()]),
+  )
 
   /** Keeps at most `rowsMax` rows of each table; when that is reached it starts anew. */
   constructor(reader: CountReader, rowsMax: number) {
@@ -34,7 +33,7 @@ export class CountRowCache implements CountReader {
   }
 
   row(table: CountTable, id: RowId): CountRow {
-    const rows = this.rowsByTable[table]
+    const rows = this.rowsByTable.get(table)!
     let row = rows.get(id)
     if (row === undefined) {
       const eventTimeMs = this.reader.read(table, id, this.out)
@@ -53,7 +52,7 @@ export class CountRowCache implements CountReader {
 
   /** The table's rows of these ids changed. */
   forget(table: CountTable, ids: Iterable<bigint>): void {
-    const rows = this.rowsByTable[table]
+    const rows = this.rowsByTable.get(table)!
     if (rows.size === 0) return
     for (const id of ids) {
       const row = rows.get(id)
@@ -64,8 +63,7 @@ export class CountRowCache implements CountReader {
   }
 
   clear(): void {
-    drop(this.rowsByTable.totals)
-    drop(this.rowsByTable.trends)
+    for (const rows of this.rowsByTable.values()) drop(rows)
   }
 }
 

@@ -1,7 +1,13 @@
 // Running counts as the view reads them: rows of the counts replica, and the trending lists that its deltas move.
 import type { Delta } from '../../schemas/generated.ts'
 import { decodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
-import { countColumnIndex, countDimension, trendHalfLifeMs } from '../../streams/features/count-columns.ts'
+import {
+  type CountTable,
+  countColumnIndex,
+  countDimension,
+  countTables,
+  trendHalfLifeMs,
+} from '../../streams/features/count-columns.ts'
 import type { CountReader } from '../../streams/features/feature.ts'
 import { trendRowId, videoIds } from '../../streams/features/own-ids.ts'
 import type { Parameters } from '../../trainers/model/model.ts'
@@ -66,7 +72,7 @@ export class CountView {
   /** Called after the replica took the delta. */
   changed(delta: Delta): void {
     for (const { table, dimension, half, rows, tombstones } of delta.tables) {
-      if (table !== 'totals' && table !== 'trends') continue
+      if (!isCountTable(table)) continue
       const { ids } = decodeDeltaRows(rows, dimension, half)
       this.rows.forget(table, ids)
       // A copy starts aligned, wherever the record's bytes lie. (A Buffer's own slice would not be one.)
@@ -109,6 +115,10 @@ export class CountView {
     this.trending.update(region, index, trendWeight(this.row), asOfMs)
     return true
   }
+}
+
+function isCountTable(name: string): name is CountTable {
+  return (countTables as readonly string[]).includes(name)
 }
 
 /** How much a decayed count row speaks for its video: what held people, and what they did about it. */

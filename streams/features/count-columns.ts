@@ -9,7 +9,23 @@ export const countColumnIndex: Readonly<Record<CountColumn, number>> = Object.fr
 ) as Record<CountColumn, number>
 
 export const countDimension = countColumns.length
+
+/** totals: running sums, for ever. trends and recent: sums that halve every so often, in event time. */
+export const countTables = ['totals', 'trends', 'recent'] as const
+export type CountTable = (typeof countTables)[number]
+
 export const trendHalfLifeMs = 6 * 3_600_000
+export const recentHalfLifeMs = 3 * 86_400_000
+const halfLifeMsOf: Readonly<Record<CountTable, number>> = {
+  totals: Number.POSITIVE_INFINITY,
+  trends: trendHalfLifeMs,
+  recent: recentHalfLifeMs,
+}
+
+/** What is left after `elapsedMs` of a row of the table; 1 where no time has passed. */
+export function countDecay(table: CountTable, elapsedMs: number): number {
+  return 2 ** (-Math.max(0, elapsedMs) / halfLifeMsOf[table])
+}
 
 /** Adds `sign` times one outcome's columns to `out`. Unknown labels add nothing. */
 export function addOutcomeColumns(labels: Float32Array, sign: 1 | -1, out: Float32Array): void {

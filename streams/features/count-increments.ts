@@ -5,8 +5,8 @@ import { absentRowId, type RowId } from '../../schemas/ids.ts'
 import { heads } from '../../schemas/labels.ts'
 import { decodeFeatureRow, type FeatureRow } from '../../schemas/layouts/feature-row.ts'
 import { decodeFloats } from '../../schemas/layouts/floats.ts'
-import { addOutcomeColumns, countDimension } from './count-columns.ts'
-import type { CountTable, Outcome } from './feature.ts'
+import { addOutcomeColumns, type CountTable, countDimension, countTables } from './count-columns.ts'
+import type { Outcome } from './feature.ts'
 import type { FeatureSet, SideLayout } from './feature-set.ts'
 
 /** Add `values` to the row. Increments of one record share `values`: read only. */
@@ -18,8 +18,8 @@ export interface CountIncrement {
 
 /**
  * Increments of one record, ids distinct per table. None for features frozen under another layout than the set's: their
- * ids cannot be told apart; and none where nothing changes. Weights do not count: an outcome is one outcome. In `trends` a
- * correction moves the row at its own time, so what had decayed meanwhile is not given back.
+ * ids cannot be told apart; and none where nothing changes. Weights do not count: an outcome is one outcome. Where a table
+ * decays, a correction moves the row at its own time, so what had decayed meanwhile is not given back.
  */
 export function countIncrements(example: Example | LabelCorrection, features: FeatureSet): CountIncrement[] {
   if (example.featureSet !== features.fingerprint) return []
@@ -27,11 +27,12 @@ export function countIncrements(example: Example | LabelCorrection, features: Fe
   if (values.every((value) => value === 0)) return []
   const outcome = frozenOutcome(example, features)
   const increments: CountIncrement[] = []
-  const seen: Record<CountTable, Set<RowId>> = { totals: new Set(), trends: new Set() }
+  const seen = new Map(countTables.map((table) => [table, new Set<RowId>()]))
   const sink = {
     add(table: CountTable, id: RowId) {
-      if (id === absentRowId || seen[table].has(id)) return
-      seen[table].add(id)
+      const known = seen.get(table)!
+      if (id === absentRowId || known.has(id)) return
+      known.add(id)
       increments.push({ table, id, values })
     },
   }

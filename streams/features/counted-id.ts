@@ -1,8 +1,8 @@
 // An id that many pages count by, with the row it was found to have and what the newest page made of it. Everything kept
 // here can be computed again from the page; nothing of a page is told to another one.
 import { crossRowId, type RowId } from '../../schemas/ids.ts'
-import { countDimension } from './count-columns.ts'
-import type { CountReader, CountRow, CountTable } from './feature.ts'
+import { type CountTable, countDimension } from './count-columns.ts'
+import type { CountReader, CountRow } from './feature.ts'
 import type { PageCache } from './page-cache.ts'
 import { type RateBlock, rateBlockLength, ratesOf } from './rates.ts'
 
@@ -48,6 +48,8 @@ export class CountedId {
   private blockMeans: Float32Array | null = null
   private crossPage = -1
   private crossId: RowId | null = null
+  private crossRow: CountRow | null = null
+  private crossRowPage = -1
   private crossBlockPage = -1
   private crossBlock: RateBlock | null = null
 
@@ -67,6 +69,11 @@ export class CountedId {
     return this.block
   }
 
+  /** Its row of `totals`, as of the page. */
+  totalRow(page: PageCache): CountRow {
+    return this.total.of(page)
+  }
+
   /** Its row of `trends`, as of the page. */
   trendRow(page: PageCache): CountRow {
     return this.trend.of(page)
@@ -84,10 +91,19 @@ export class CountedId {
   /** Rates of the row of that cross. Read only. */
   userRates(page: PageCache, slot: string): RateBlock {
     if (this.crossBlock === null || this.crossBlockPage !== page.number) {
-      const { values } = readRow(page.context.counts, 'totals', this.userCross(page, slot))
+      const { values } = this.userRow(page, slot)
       this.crossBlock = ratesOf(values, page.means, this.crossBlock ?? new Float32Array(rateBlockLength))
       this.crossBlockPage = page.number
     }
     return this.crossBlock
+  }
+
+  /** The row of `totals` of that cross. Read only. */
+  userRow(page: PageCache, slot: string): CountRow {
+    if (this.crossRow === null || this.crossRowPage !== page.number) {
+      this.crossRow = readRow(page.context.counts, 'totals', this.userCross(page, slot))
+      this.crossRowPage = page.number
+    }
+    return this.crossRow
   }
 }

@@ -8,7 +8,7 @@ import * as profiles from './profile-slots.ts'
 import * as rates from './rate-features.ts'
 import { recentNegative, recentPositive } from './recent-videos.ts'
 import { session } from './session.ts'
-import { hourOfDay, logDuration, sinceLastOutcome } from './timing.ts'
+import { agesSinceOutcome, hourOfDay, logDuration, sinceLastOutcome } from './timing.ts'
 import { trends } from './trends.ts'
 import * as videoSlots from './video-slots.ts'
 
@@ -22,7 +22,7 @@ export const defaultFeatures: readonly Feature[] = [
   pageSlots.hour,
   pageSlots.weekday,
   pageSlots.surface,
-  profiles.userAttributes,
+  ...profiles.userAttributes,
   profiles.interests,
   recentPositive,
   recentNegative,
@@ -33,7 +33,7 @@ export const defaultFeatures: readonly Feature[] = [
   videoSlots.hashtags,
   videoSlots.durationBand,
   videoSlots.videoLanguage,
-  profiles.videoAttributes,
+  ...profiles.videoAttributes,
   crosses.userXcreator,
   crosses.userXhashtag,
   crosses.userXdurationBand,
@@ -57,6 +57,9 @@ export const defaultFeatures: readonly Feature[] = [
   logDuration,
   session,
   content,
+  rates.userRecentRates,
+  rates.userXsurfaceRecentRates,
+  agesSinceOutcome,
 ]
 
 export interface FeatureSelection {

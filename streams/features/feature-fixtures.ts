@@ -4,9 +4,9 @@ import type { RowId } from '../../schemas/ids.ts'
 import { heads } from '../../schemas/labels.ts'
 import { encodeFeatureRow, type FeatureRow } from '../../schemas/layouts/feature-row.ts'
 import { encodeFloats } from '../../schemas/layouts/floats.ts'
-import { countDimension, trendHalfLifeMs } from './count-columns.ts'
+import { type CountTable, countDecay, countDimension, countTables } from './count-columns.ts'
 import type { CountIncrement } from './count-increments.ts'
-import type { CountReader, CountTable, HistoryEntry, QueryContext, VideoFacts } from './feature.ts'
+import type { CountReader, HistoryEntry, QueryContext, VideoFacts } from './feature.ts'
 import type { FeatureSet } from './feature-set.ts'
 
 export const noonMs = Date.UTC(2026, 10, 21, 12)
@@ -18,7 +18,10 @@ interface CountRow {
 
 /** What tables with the optimizers `sum` and `decayed-sum` hold, the plain way. */
 export class CountsByRow implements CountReader {
-  readonly rows: Record<CountTable, Map<RowId, CountRow>> = { totals: new Map(), trends: new Map() }
+  readonly rows = Object.fromEntries(countTables.map((table) => [table, new Map()])) as Record<
+    CountTable,
+    Map<RowId, CountRow>
+  >
 
   read(table: CountTable, id: RowId, out: Float32Array): number {
     const row = this.rows[table].get(id)
@@ -33,8 +36,7 @@ export class CountsByRow implements CountReader {
   push(increments: readonly CountIncrement[], eventTimeMs: number): void {
     for (const { table, id, values } of increments) {
       const row = this.rows[table].get(id) ?? { values: new Float32Array(countDimension), timeMs: eventTimeMs }
-      const elapsedMs = table === 'trends' ? Math.max(0, eventTimeMs - row.timeMs) : 0
-      const decay = 2 ** (-elapsedMs / trendHalfLifeMs)
+      const decay = countDecay(table, eventTimeMs - row.timeMs)
       for (let column = 0; column < countDimension; column++) {
         row.values[column] = row.values[column]! * decay + values[column]!
       }

@@ -1,6 +1,7 @@
 // What a feature is: its slots and dense values, its read side (hydration of a page and of each candidate) and its write
 // side (the count increments that one joined outcome causes). Live serving, imports and replays run the same read side.
 import type { RowId } from '../../schemas/ids.ts'
+import type { CountTable } from './count-columns.ts'
 
 /** query: one value per page; entry: one per candidate. */
 export type FeatureSide = 'query' | 'entry'
@@ -79,9 +80,6 @@ export interface CountReader {
   /** The row itself, where the reader keeps rows. It may be held on to while it is current; never written to. */
   row?(table: CountTable, id: RowId): CountRow
 }
-
-/** totals: running sums, for ever. trends: sums that halve every trendHalfLifeMs of event time. */
-export type CountTable = 'totals' | 'trends'
 
 /** Everything about the page that a read side may look at. `nowMs` is event time: for imports, the impression's own. */
 export interface QueryContext {

@@ -35,7 +35,8 @@ function labelsWith(changes: Partial<Record<(typeof heads)[number], number>>): F
 async function exportedFeatures(): Promise<Feature[]> {
   const files = readdirSync(import.meta.dirname).filter((file) => /^[a-z-]+\.ts$/.test(file))
   const modules = await Promise.all(files.map((file) => import(`./${file}`) as Promise<Record<string, unknown>>))
-  return modules.flatMap((exported) => Object.values(exported).filter(isFeature))
+  const single = modules.flatMap((exported) => Object.values(exported).filter((value) => value !== defaultFeatures))
+  return single.flat().filter(isFeature)
 }
 
 function isFeature(value: unknown): value is Feature {
@@ -79,18 +80,18 @@ for (const feature of exported) {
 
 test('all slots that a model spec may name are there, on their side', () => {
   const names = featureNames(all)
-  assert.deepEqual(
-    names.query.slots.map((slot) => slot.name).sort(),
-    'device hour interests language network recentNegative recentPositive region surface user userAttributes userXsurface weekday'.split(
+  assert.deepEqual(names.query.slots.map((slot) => slot.name).sort(), [
+    ...'device hour interests language network recentNegative recentPositive region surface user'.split(' '),
+    ...Array.from({ length: 8 }, (_, group) => `userAttributes.${group}`),
+    ...'userXsurface weekday'.split(' '),
+  ])
+  assert.deepEqual(names.entry.slots.map((slot) => slot.name).sort(), [
+    ...'creator durationBand hashtagXsurface hashtags sound userXcreator userXdurationBand userXhashtag video'.split(
       ' ',
     ),
-  )
-  assert.deepEqual(
-    names.entry.slots.map((slot) => slot.name).sort(),
-    'creator durationBand hashtagXsurface hashtags sound userXcreator userXdurationBand userXhashtag video videoAttributes videoLanguage videoXsurface'.split(
-      ' ',
-    ),
-  )
+    ...Array.from({ length: 4 }, (_, group) => `videoAttributes.${group}`),
+    ...'videoLanguage videoXsurface'.split(' '),
+  ])
 })
 
 test('own ids and crosses are the ids of their texts', () => {
@@ -114,6 +115,37 @@ test('own ids and crosses are the ids of their texts', () => {
   assert.deepEqual([numberBucket(3), numberBucket(-2.5), numberBucket(1e6)], ['3', '-2^1.75', '2^20'])
 })
 
+test('every attribute is in one slot, whatever others there are', () => {
+  const attributes = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`name${index}`, `value${index}`]))
+  const slotsOf = (given: Record<string, string>) => {
+    const user = { ...contextFixture().user, attributes: given, rowIdsBySlot: new Map() }
+    const { idsBySlot } = explainRow(all, 'query', all.readQuery(contextFixture({ user })))
+    return Object.entries(idsBySlot).filter(([slot]) => slot.startsWith('userAttributes.'))
+  }
+  const together = slotsOf(attributes)
+  assert.equal(together.flatMap(([, ids]) => ids).length, 40)
+  for (const [name, value] of Object.entries(attributes)) {
+    const [[slot, ids] = ['', []], ...others] = slotsOf({ [name]: value }).filter(([, ids]) => ids.length > 0)
+    assert.equal(others.length, 0)
+    assert.ok(together.find(([other]) => other === slot)![1].includes(ids[0]!))
+  }
+})
+
+test('what was done of late counts less as time passes, totals do not', () => {
+  const counts = new CountsByRow()
+  const example = exampleFixture(all, contextFixture({ counts }), videoFixture(), labelsWith({ like: 1 }))
+  counts.push(countIncrements(example, all), example.eventTimeMs)
+  const likes = (nowMs: number) => {
+    const { denseByName } = explainRow(all, 'query', all.readQuery(contextFixture({ counts, nowMs })))
+    return [denseByName['user.like']!, denseByName['userRecent.like']!]
+  }
+  const [total, recent] = likes(noonMs)
+  assert.equal(total, recent)
+  const [later, faded] = likes(noonMs + 6 * 86_400_000)
+  assert.equal(later, total)
+  assert.ok(faded! < recent! && faded! > 0)
+})
+
 test('rates go up with what happened, under each entity, and back after the correction', () => {
   const counts = new CountsByRow()
   const video = videoFixture()
@@ -130,14 +162,16 @@ test('rates go up with what happened, under each entity, and back after the corr
   counts.push(countIncrements(example, all), example.eventTimeMs)
   const after = read()
   const rated =
-    'user surface userXsurface video videoXsurface creator sound userXcreator userXdurationBand hashtags.mean hashtags.max userXhashtag.mean userXhashtag.max'
+    'user userRecent surface userXsurface userXsurfaceRecent video videoXsurface creator sound userXcreator userXdurationBand hashtags.mean hashtags.max userXhashtag.mean userXhashtag.max'
   for (const entity of rated.split(' ')) {
     assert.equal(start[`${entity}.outcomes`], 0, entity)
     assert.ok(after[`${entity}.like`]! > 0.5, entity)
     assert.ok(after[`${entity}.outcomes`]! > 0, entity)
   }
   assert.ok(after['trend.like']! > 0.5 && after['regionTrend.like']! > 0.5)
-  assert.ok(after.sinceLastOutcome! < start.sinceLastOutcome!)
+  const ages =
+    'sinceLastOutcome userXsurface.age video.age creator.age userXcreator.age userXdurationBand.age userXhashtag.age'
+  for (const age of ages.split(' ')) assert.ok(after[age]! < start[age]!, age)
   const correction = correctionOf(example, liked, labelsWith({ complete: 1, longView: 1, watchTime: 3 }))
   counts.push(countIncrements(correction, all), correction.eventTimeMs)
   assert.ok(read()['user.like']! < 0)

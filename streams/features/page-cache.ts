@@ -1,7 +1,8 @@
 // What the features of one page share: row ids of the page and the means that rates are shrunk to, computed once.
 import { type RowId, rowId } from '../../schemas/ids.ts'
+import { type CountTable, countDecay, countDimension } from './count-columns.ts'
 import { readRow } from './counted-id.ts'
-import type { CountRow, CountTable, QueryContext } from './feature.ts'
+import type { CountRow, QueryContext } from './feature.ts'
 import { userIds } from './own-ids.ts'
 import { allRowId, globalMeans, type RateBlock, rateBlockLength, ratesOf } from './rates.ts'
 
@@ -37,11 +38,16 @@ export class PageCache {
     return readRow(this.context.counts, table, id)
   }
 
-  /** Rates of a row of `totals` that no video has. */
-  rates(id: RowId): RateBlock {
-    return ratesOf(this.row('totals', id).values, this.means, new Float32Array(rateBlockLength))
+  /** Rates of a row that no video has, as of the page. */
+  rates(table: CountTable, id: RowId): RateBlock {
+    const { values, eventTimeMs } = this.row(table, id)
+    const decay = countDecay(table, this.context.nowMs - eventTimeMs)
+    for (let column = 0; column < countDimension; column++) decayed[column] = values[column]! * decay
+    return ratesOf(decayed, this.means, new Float32Array(rateBlockLength))
   }
 }
+
+const decayed = new Float32Array(countDimension)
 
 const meansByRow = new WeakMap<CountRow, Float32Array>()
 

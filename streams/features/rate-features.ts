@@ -1,6 +1,7 @@
 // Running rates per entity: the write side counts each outcome under the frozen ids of a slot, the read side gives the
 // row's shrunk rates. Adding an entity is one line here.
 import type { RowId } from '../../schemas/ids.ts'
+import type { CountTable } from './count-columns.ts'
 import type { CountedId } from './counted-id.ts'
 import { userXsurfaceId } from './cross-slots.ts'
 import type { CountSink, Feature, FeatureSide, Outcome } from './feature.ts'
@@ -16,9 +17,12 @@ export const allRates: Feature = {
   write: (_, sink) => sink.add('totals', allRowId),
 }
 
-export const userRates = pageRates('user', (page) => page.user)
-export const surfaceRates = pageRates('surface', (page) => page.surface)
-export const userXsurfaceRates = pageRates('userXsurface', userXsurfaceId)
+export const userRates = pageRates('user', 'totals', (page) => page.user)
+export const surfaceRates = pageRates('surface', 'totals', (page) => page.surface)
+export const userXsurfaceRates = pageRates('userXsurface', 'totals', userXsurfaceId)
+/** What the user did of late. */
+export const userRecentRates = pageRates('user', 'recent', (page) => page.user)
+export const userXsurfaceRecentRates = pageRates('userXsurface', 'recent', userXsurfaceId)
 
 export const videoRates = videoRatesOf('video', (page, rows) => rows.video.rates(page))
 export const videoXsurfaceRates = videoRatesOf('videoXsurface', (page, rows) => rows.videoXsurface(page).rates(page))
@@ -36,17 +40,18 @@ export const userXhashtagRates = hashtagRatesOf('userXhashtag', (page, hashtag) 
 )
 
 /** One row per page. */
-function pageRates(slot: string, idOf: (page: PageCache) => RowId): Feature {
-  const names = rateNames(slot)
+function pageRates(slot: string, table: CountTable, idOf: (page: PageCache) => RowId): Feature {
+  const entity = table === 'recent' ? `${slot}Recent` : slot
+  const names = rateNames(entity)
   return {
-    name: `${slot}Rates`,
+    name: `${entity}Rates`,
     slots: [],
     dense: denseSpecs(names, 'query'),
     readQuery(context, out) {
       const page = pageCache(context)
-      out.denseFrom(names[0]!, page.rates(idOf(page)))
+      out.denseFrom(names[0]!, page.rates(table, idOf(page)))
     },
-    write: (outcome, sink) => countSlot(slot, outcome, sink),
+    write: (outcome, sink) => countSlot(slot, outcome, sink, table),
   }
 }
 
@@ -100,6 +105,6 @@ function denseSpecs(names: readonly string[], side: FeatureSide): { name: string
   return names.map((name) => ({ name, side }))
 }
 
-function countSlot(slot: string, outcome: Outcome, sink: CountSink): void {
-  for (const id of outcome.idsOf(slot)) sink.add('totals', id)
+function countSlot(slot: string, outcome: Outcome, sink: CountSink, table: CountTable = 'totals'): void {
+  for (const id of outcome.idsOf(slot)) sink.add(table, id)
 }

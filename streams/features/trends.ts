@@ -1,6 +1,6 @@
 // What is watched now: outcomes of a video, everywhere and in the page's region, that halve every trendHalfLifeMs.
 import { rowId } from '../../schemas/ids.ts'
-import { countDimension, trendHalfLifeMs } from './count-columns.ts'
+import { countDecay, countDimension } from './count-columns.ts'
 import type { CountedId } from './counted-id.ts'
 import type { Feature, FeatureWriter } from './feature.ts'
 import { trendRowId } from './own-ids.ts'
@@ -32,12 +32,7 @@ export const trends: Feature = {
 function writeTrend(page: PageCache, counted: CountedId, firstName: string, out: FeatureWriter): void {
   const { values, eventTimeMs } = counted.trendRow(page)
   if (eventTimeMs === 0) return
-  const decay = trendDecay(eventTimeMs, page.context.nowMs)
+  const decay = countDecay('trends', page.context.nowMs - eventTimeMs)
   for (let column = 0; column < countDimension; column++) decayed[column] = values[column]! * decay
   out.denseFrom(firstName, ratesOf(decayed, page.means, block))
-}
-
-/** What is left at `nowMs` of a row of `trends` as of `rowTimeMs`; 1 where the row is newer. */
-export function trendDecay(rowTimeMs: number, nowMs: number): number {
-  return 2 ** (-Math.max(0, nowMs - rowTimeMs) / trendHalfLifeMs)
 }

@@ -3,8 +3,8 @@
 import type { Example, LabelCorrection } from '../../../schemas/generated.ts'
 import type { RowId } from '../../../schemas/ids.ts'
 import { decodeFeatureRow, type FeatureRow } from '../../../schemas/layouts/feature-row.ts'
-import { countDimension } from '../../../streams/features/count-columns.ts'
-import type { CountReader, CountTable, UserHistory } from '../../../streams/features/feature.ts'
+import { type CountTable, countDimension, countTables } from '../../../streams/features/count-columns.ts'
+import type { CountReader, UserHistory } from '../../../streams/features/feature.ts'
 import type { FeatureSet, SlotPlace } from '../../../streams/features/feature-set.ts'
 import type { TableFactory } from '../../../trainers/model/initial-parameters.ts'
 import type { ModelSpec } from '../../../trainers/model/model-spec.ts'
@@ -23,8 +23,6 @@ export interface FrozenUsersOptions {
   readonly parameters: ParameterShard
 }
 
-const countTables: readonly CountTable[] = ['totals', 'trends']
-
 export class FrozenUsers {
   /** Rows of the model with users as of the start of the day. */
   readonly pull: RowPull
@@ -35,7 +33,9 @@ export class FrozenUsers {
   readonly #tables: ReadonlyMap<string, Table>
   /** Only what the day changed. */
   readonly #historyByUser = new Map<string, UserHistory>()
-  readonly #savedByTable: Readonly<Record<CountTable, SavedRows>> = { totals: new SavedRows(), trends: new SavedRows() }
+  readonly #savedByTable: ReadonlyMap<CountTable, SavedRows> = new Map(
+    countTables.map((table) => [table, new SavedRows()]),
+  )
   /** Before the first day nothing is kept. */
   #isKeeping = false
 
@@ -47,7 +47,7 @@ export class FrozenUsers {
     this.#tables = new Map(userSide.map(({ side: _, ...table }) => [table.name, tableFactory(table)]))
     this.#frozenCounts = {
       read: (table, id, out) => {
-        const savedMs = this.#savedByTable[table].read(id, out)
+        const savedMs = this.#savedByTable.get(table)!.read(id, out)
         return savedMs ?? counts.read(table, id, out)
       },
     }
@@ -88,7 +88,7 @@ export class FrozenUsers {
       for (let index = start; index < start + width; index++) {
         const id = row.ids[index]!
         if (id === 0n) continue
-        for (const table of countTables) this.#savedByTable[table].keep(table, id as RowId, this.#counts)
+        for (const table of countTables) this.#savedByTable.get(table)!.keep(table, id as RowId, this.#counts)
       }
     }
   }
