@@ -460,6 +460,20 @@ export interface ModelRolledBack {
   until: { readonly [key: string]: number }
 }
 
+/** This model learns beside the one that serves, until it is promoted or its shadowing ends; nothing is served by it. */
+export interface ModelShadowed {
+  type: 'ModelShadowed'
+  /** UUIDv7 or a derived id; the idempotency key: it takes effect once within 24 h. */
+  eventId: string
+  /** When it happened, UTC milliseconds. */
+  eventTimeMs: number
+  /** When the log owner accepted it, UTC milliseconds. */
+  receivedTimeMs: number
+  /** Under its own topics and checkpoints, like any other model. */
+  model: string
+  by: null | string
+}
+
 /** The whole value of one named policy. */
 export interface PolicyChanged {
   type: 'PolicyChanged'
@@ -474,6 +488,20 @@ export interface PolicyChanged {
   value: string
   by: null | string
   comment: null | string
+}
+
+/** This model does not learn beside the one that serves any more; what it learned stays. */
+export interface ShadowEnded {
+  type: 'ShadowEnded'
+  /** UUIDv7 or a derived id; the idempotency key: it takes effect once within 24 h. */
+  eventId: string
+  /** When it happened, UTC milliseconds. */
+  eventTimeMs: number
+  /** When the log owner accepted it, UTC milliseconds. */
+  receivedTimeMs: number
+  /** One that was shadowed; for any other it changes nothing. */
+  model: string
+  by: null | string
 }
 
 /** A shard owns the bucket from here on; the offset of this record is its epoch. */
@@ -709,7 +737,7 @@ export type GradientsRecord = Gradient
 export type InteractionsRecord = CreatorFollowed | FeedServed | InterestsReset | NotInterested | Tick | VideoCommented | VideoLiked | VideoReported | VideoSaved | VideoShared | VideoSkipped | VideoWatched
 
 /** Every record of the topic policies. */
-export type PoliciesRecord = ModelPromoted | ModelRolledBack | PolicyChanged
+export type PoliciesRecord = ModelPromoted | ModelRolledBack | ModelShadowed | PolicyChanged | ShadowEnded
 
 /** Every record of the topic snapshots. */
 export type SnapshotsRecord = BucketClaimed | SnapshotTaken
