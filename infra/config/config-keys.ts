@@ -38,6 +38,8 @@ export function valueOfText(setting: Setting, text: string): unknown {
   switch (setting.node.type) {
     case 'integer':
       return /^-?\d+$/.test(text) ? Number(text) : text
+    case 'number':
+      return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
     case 'array':
       return text === '' ? [] : text.split(',').map((part) => part.trim())
     default:

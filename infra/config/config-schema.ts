@@ -97,6 +97,13 @@ export const configSchema = Type.Object(
       },
       closed,
     ),
+    joiner: Type.Object(
+      {
+        /** Share of the entries of which nothing came that become examples; the kept weigh 1 / share. 1 keeps all. */
+        negativeShare: Type.Number({ minimum: 0.001, maximum: 1 }),
+      },
+      closed,
+    ),
     model: Type.Object(
       {
         /** Path of a model spec; empty: the one that comes with the project. */
@@ -165,6 +172,7 @@ export const defaultConfig: Config = {
   metrics: { host: '127.0.0.1', port: 0 },
   blobs: { folder: '' },
   learning: { mode: 'lockstep', buckets: 5 },
+  joiner: { negativeShare: 1 },
   model: { spec: '', excludedFeatures: [] },
   generationMs: 60_000,
   syncIntervalMs: 100,

@@ -55,6 +55,13 @@ test('relative folders are taken from the working directory', () => {
   assert.equal(resolveConfig({ ...none, flags: { dataDir: 'here' } }).dataDir, resolve('here'))
 })
 
+test('a share is a number with a fraction, above 0', () => {
+  const of = (text: string) => ({ environment: { FRESHET_JOINER_NEGATIVE_SHARE: text } })
+  assert.equal(resolveConfig({ ...none, ...of('0.25') }).joiner.negativeShare, 0.25)
+  assert.match(problemsOf(of('0')), /^joiner\.negativeShare: must be >= 0\.001, not 0/m)
+  assert.match(problemsOf(of('half')), /^joiner\.negativeShare: must be number, not "half"/m)
+})
+
 test('every setting has a variable of its own', () => {
   assert.equal(new Set(settings.map((setting) => setting.variable)).size, settings.length)
   const variables = settings.map((setting) => setting.variable)

@@ -27,12 +27,12 @@ export function countDecay(table: CountTable, elapsedMs: number): number {
   return 2 ** (-Math.max(0, elapsedMs) / halfLifeMsOf[table])
 }
 
-/** Adds `sign` times one outcome's columns to `out`. Unknown labels add nothing. */
-export function addOutcomeColumns(labels: Float32Array, sign: 1 | -1, out: Float32Array): void {
-  out[0] = out[0]! + sign
-  if (!Number.isNaN(labels[headIndex.longView]!)) out[1] = out[1]! + sign
+/** Adds so many outcomes of these labels to the columns of `out`; negative: takes them back. Unknown labels add nothing. */
+export function addOutcomeColumns(labels: Float32Array, outcomes: number, out: Float32Array): void {
+  out[0] = out[0]! + outcomes
+  if (!Number.isNaN(labels[headIndex.longView]!)) out[1] = out[1]! + outcomes
   for (let head = 0; head < heads.length; head++) {
     const label = labels[head]!
-    if (!Number.isNaN(label)) out[2 + head] = out[2 + head]! + sign * label
+    if (!Number.isNaN(label)) out[2 + head] = out[2 + head]! + outcomes * label
   }
 }

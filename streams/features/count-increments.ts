@@ -18,7 +18,8 @@ export interface CountIncrement {
 
 /**
  * Increments of one record, ids distinct per table. None for features frozen under another layout than the set's: their
- * ids cannot be told apart; and none where nothing changes. Weights do not count: an outcome is one outcome. Where a table
+ * ids cannot be told apart; and none where nothing changes. An outcome is one outcome, however little its view weighs; where the
+ * joiner keeps a share of the negatives, a kept one counts for those it stands for, so rates stay what they were. Where a table
  * decays, a correction moves the row at its own time, so what had decayed meanwhile is not given back.
  */
 export function countIncrements(example: Example | LabelCorrection, features: FeatureSet): CountIncrement[] {
@@ -42,13 +43,19 @@ export function countIncrements(example: Example | LabelCorrection, features: Fe
 
 function columnChange(example: Example | LabelCorrection): Float32Array {
   const change = new Float32Array(countDimension)
+  const outcomes = outcomesBehind(example.weight)
   if (example.type === 'Example') {
-    addOutcomeColumns(labelsInOrder(example.labels, example.headNames), 1, change)
+    addOutcomeColumns(labelsInOrder(example.labels, example.headNames), outcomes, change)
   } else {
-    addOutcomeColumns(labelsInOrder(example.after, example.headNames), 1, change)
-    addOutcomeColumns(labelsInOrder(example.before, example.headNames), -1, change)
+    addOutcomeColumns(labelsInOrder(example.after, example.headNames), outcomes, change)
+    addOutcomeColumns(labelsInOrder(example.before, example.headNames), -outcomes, change)
   }
   return change
+}
+
+/** A weight above 1 comes from sampling alone; one below, from a view that tells little of a taste and did happen. */
+function outcomesBehind(weight: number): number {
+  return weight > 1 ? weight : 1
 }
 
 /** Labels by `heads`; NaN where the record has no such head. */

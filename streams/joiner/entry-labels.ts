@@ -129,3 +129,14 @@ export function viewWeight(view: ViewEnd | null): number {
   const limitMs = suspiciousLoops * view.durationMs * (view.replays + 1) + suspiciousSlackMs
   return view.watchTimeMs <= limitMs ? 1 : Math.max(suspiciousWeightMin, limitMs / view.watchTimeMs)
 }
+
+/** Heads that say something of a taste when they are 1. */
+const telling: readonly Head[] = heads.filter((head) => head !== 'earlySkip' && head !== 'watchTime')
+
+/**
+ * Whether an entry is one of the many of which little is learned: seen, and nothing came of it, neither good nor bad. A view of
+ * less weight than 1 is none, so that a weight above 1 always says how many such entries an example stands for.
+ */
+export function isNegative(view: ViewEnd | null, marks: readonly Mark[], labels: Float32Array): boolean {
+  return !anyOn(marks) && viewWeight(view) === 1 && !telling.some((head) => labels[headIndex[head]] === 1)
+}

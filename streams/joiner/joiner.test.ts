@@ -276,18 +276,48 @@ test('what a log does not tell is unknown, until an engagement tells it', () => 
   )
 })
 
-test('sampling keeps early skips by their id, the kept stand for the others', () => {
+test('sampling keeps negatives by their id, the kept stand for the others, what comes of them later included', () => {
   const records: InteractionsRecord[] = []
   for (let page = 0; page < 400; page++) {
     records.push(pageFixture(`r${page}`, page))
     records.push(watchFixture(`w${page}`, page, { requestId: `r${page}`, watchTimeMs: 300 }))
     records.push(like(`l${page}`, page, { requestId: `r${page}` }))
   }
-  const emitted = emittedBy(joiner({ negativeSampling: 0.25 }), records)
+  const emitted = emittedBy(joiner({ negativeShare: 0.25 }), records)
   const kept = emitted.filter(({ record }) => record.type === 'Example')
   assert.ok(kept.length > 60 && kept.length < 140)
   assert.ok(emitted.every(({ record }) => 'weight' in record && record.weight === 4))
   assert.equal(emitted.length, 2 * kept.length)
+})
+
+test('sampling leaves alone whatever came to something, good or bad', () => {
+  const watchedMsByName = { skipped: 300, lukewarm: 9_000, long: 19_000, hidden: 300, overnight: 40_000_000 }
+  const kinds = Object.keys(watchedMsByName) as (keyof typeof watchedMsByName)[]
+  const records = Array.from({ length: 100 }, (_, page) => {
+    return kinds.flatMap((kind): InteractionsRecord[] => {
+      const requestId = `${kind} ${page}`
+      const act = { requestId, watchTimeMs: watchedMsByName[kind] }
+      const watched = watchFixture(`watched ${requestId}`, page, act)
+      const hidden: InteractionsRecord = {
+        type: 'NotInterested',
+        ...actPart(`hidden ${requestId}`, page),
+        requestId,
+        reason: null,
+        withdrawn: false,
+      }
+      return [pageFixture(requestId, page), ...(kind === 'hidden' ? [hidden] : []), watched]
+    })
+  }).flat()
+  const kept = emittedBy(joiner({ negativeShare: 0.25 }), records).map(({ record }) => record as Example)
+  const weightsOf = (kind: string) =>
+    kept.filter(({ requestId }) => requestId.startsWith(kind)).map(({ weight }) => weight)
+  for (const kind of ['skipped', 'lukewarm']) {
+    const weights = weightsOf(kind)
+    assert.ok(weights.length > 8 && weights.length < 45, `${weights.length} of 100 ${kind}`)
+    assert.deepEqual(new Set(weights), new Set([4]))
+  }
+  for (const kind of ['long', 'hidden', 'overnight']) assert.equal(weightsOf(kind).length, 100, kind)
+  assert.ok(weightsOf('overnight').every((weight) => weight < 1))
 })
 
 function like(eventId: string, atMs: number, changes: object = {}): InteractionsRecord {

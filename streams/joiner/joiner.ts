@@ -3,7 +3,7 @@
 
 import type { AnyRecord, Example, FeedServed, InteractionsRecord, LabelCorrection } from '../../schemas/generated.ts'
 import { exampleId, uniformOf } from '../../schemas/ids.ts'
-import { headIndex, heads } from '../../schemas/labels.ts'
+import { heads } from '../../schemas/labels.ts'
 import { encodeFloats } from '../../schemas/layouts/floats.ts'
 import { eventLatenessMsMax, examples } from '../../schemas/topics.ts'
 import type { Processor, Recorded, StepOutput } from '../processor/processor.ts'
@@ -12,6 +12,7 @@ import { assert } from '../runtime/errors.ts'
 import {
   anyOn,
   entryLabels,
+  isNegative,
   type Mark,
   sameLabels,
   standingView,
@@ -33,8 +34,8 @@ export interface JoinerOptions {
   readonly pagesMax?: number
   /** Event ids remembered. */
   readonly eventIdsMax?: number
-  /** Share of plain early skips (no other engagement) that become examples; the kept weigh 1 / rate. 1 keeps all. */
-  readonly negativeSampling?: number
+  /** Share of negatives (`isNegative`) that become examples; the kept weigh 1 / share. 1 keeps all. */
+  readonly negativeShare?: number
 }
 
 /** What the joiner did with records, since the partition began. Part of its state. */
@@ -50,7 +51,7 @@ export interface JoinerCounters {
   late: number
   /** Engagements with entries served without frozen features. */
   unscored: number
-  /** Examples not emitted by negativeSampling. */
+  /** Examples left out by negativeShare. */
   sampledOut: number
   /** Pages dropped before their 24 hours because of pagesMax. */
   evicted: number
@@ -77,7 +78,7 @@ class LastServedJoiner implements Joiner {
   private readonly windowMs: number
   private readonly pagesMax: number
   private readonly eventIdsMax: number
-  private readonly negativeSampling: number
+  private readonly negativeShare: number
   private clocks: JoinerClocks = { receivedMs: Number.NEGATIVE_INFINITY, importMs: Number.NEGATIVE_INFINITY }
   private counts: JoinerCounters = noCounts()
   private sequence = 0
@@ -88,9 +89,9 @@ class LastServedJoiner implements Joiner {
     this.windowMs = options.windowMs ?? 10 * 60_000
     this.pagesMax = options.pagesMax ?? 20_000
     this.eventIdsMax = options.eventIdsMax ?? 1_000_000
-    this.negativeSampling = options.negativeSampling ?? 1
+    this.negativeShare = options.negativeShare ?? 1
     assert(this.windowMs >= 0 && this.windowMs <= eventLatenessMsMax, 'windowMs is between 0 and 24 hours')
-    assert(this.negativeSampling > 0 && this.negativeSampling <= 1, 'negativeSampling is above 0 and at most 1')
+    assert(this.negativeShare > 0 && this.negativeShare <= 1, 'negativeShare is above 0 and at most 1')
     this.eventIds = new EventIdWindow(eventLatenessMsMax, this.eventIdsMax)
   }
 
@@ -213,7 +214,7 @@ class LastServedJoiner implements Joiner {
     const id = exampleId(entry.page.requestId, entry.position, attributionPolicy)
     outcome.window = null
     outcome.sent = labels
-    outcome.weight = viewWeight(outcome.view) * this.samplingWeight(id, labels, outcome.marks)
+    outcome.weight = viewWeight(outcome.view) * this.samplingWeight(id, labels, outcome)
     if (outcome.weight === 0) {
       this.counts.sampledOut++
       return
@@ -232,10 +233,10 @@ class LastServedJoiner implements Joiner {
     out.emit(page.userId, example)
   }
 
-  /** 0: not kept. A plain early skip is kept by the hash of its exampleId, so every replay keeps the same ones. */
-  private samplingWeight(id: string, labels: Float32Array, marks: readonly Mark[]): number {
-    if (this.negativeSampling === 1 || labels[headIndex.earlySkip] !== 1 || anyOn(marks)) return 1
-    return uniformOf(id, 'early-skip-sampling') < this.negativeSampling ? 1 / this.negativeSampling : 0
+  /** 0: not kept. A negative is kept by the hash of its exampleId, so every replay keeps the same ones. */
+  private samplingWeight(id: string, labels: Float32Array, { view, marks }: EntryOutcome): number {
+    if (this.negativeShare === 1 || !isNegative(view, marks, labels)) return 1
+    return uniformOf(id, 'negative-sampling') < this.negativeShare ? 1 / this.negativeShare : 0
   }
 
   private correct(entry: PageEntry, outcome: EntryOutcome, eventTimeMs: number, out: JoinerOutput): void {

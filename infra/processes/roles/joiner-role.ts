@@ -11,7 +11,7 @@ export async function joinerRole(place: RolePlace): Promise<RunningRole> {
     ...groupSettings(place),
     group: 'joiner',
     topic: interactions,
-    makeProcessor: () => joiner(),
+    makeProcessor: () => joiner({ negativeShare: config.joiner.negativeShare }),
     beside: (partition, signal) =>
       runTicker(
         {
