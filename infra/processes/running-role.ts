@@ -8,6 +8,7 @@ import type { Runtime } from '../../streams/runtime/runtime.ts'
 import type { BlobStore } from '../../streams/stores/blob-store.ts'
 import type { Config } from '../config/config.ts'
 import type { ModelSetup } from './model-setup.ts'
+import type { HeadLead } from './paired-outcomes.ts'
 
 /** What a role is started with. */
 export interface RolePlace {
@@ -24,14 +25,27 @@ export interface RolePlace {
 
 /** How well a learner predicted before it learned. */
 export interface LearningQuality {
+  readonly model: string
   readonly examplesTrained: number
   /** Over the newest examples, by head; NaN where there are too few of one kind. */
   readonly auc: Readonly<Record<string, number>>
   readonly logLoss: Readonly<Record<string, number>>
 }
 
-/** What the roles of a thread tell in one answer. */
-export interface LearningStatus extends LearningQuality {
+/** The same of a model that learns beside the one that serves. */
+export interface ShadowQuality extends LearningQuality {
+  /** False: it could not go on, or could not start. */
+  readonly running: boolean
+  /** Since the process started. */
+  readonly failures: number
+  /** Examples that both it and the model that serves predicted, since the process started. */
+  readonly pairs: number
+  /** By head: how far it is ahead on the newest of those. */
+  readonly lead: Readonly<Record<string, HeadLead>>
+}
+
+/** What the roles of a thread tell in one answer; shadows are told of apart. */
+export interface LearningStatus extends Omit<LearningQuality, 'model'> {
   readonly deadLetters: number
   readonly processors: readonly Readonly<RunnerProgress>[]
 }
@@ -39,6 +53,7 @@ export interface LearningStatus extends LearningQuality {
 export interface RunningRole {
   progress(): readonly Readonly<RunnerProgress>[]
   quality?(): LearningQuality
+  shadows?(): readonly ShadowQuality[]
   /** host:port where other processes call it. */
   readonly rpc?: string
   /** Rejects with what made going on impossible; resolves after `stop`. */

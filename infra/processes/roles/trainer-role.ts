@@ -78,11 +78,11 @@ export async function trainerRole(place: RolePlace): Promise<RunningRole> {
   ofClient('latency_p99_seconds', '99th percentile of the newest pulls', () => client.counts().latencyMs.p99 / 1_000)
   return {
     ...roleOf(group),
-    quality: learningQuality(
-      runtime.clock,
-      () => owned()[0]?.trainer.metrics ?? null,
-      () => examplesTrained,
-    ),
+    quality: learningQuality(runtime.clock, {
+      model: spec.model,
+      metrics: () => owned()[0]?.trainer.metrics ?? null,
+      examplesTrained: () => examplesTrained,
+    }),
     async stop() {
       await group.stop()
       await client.close()
