@@ -21,6 +21,10 @@ const benchmarks: Readonly<Record<string, { readonly file: string; readonly abou
     about: 'training steps beside the same model in PyTorch; DRIVER=node for another driver',
   },
   learning: { file: '../../../trainers/learning-speed.bench.ts', about: 'training steps by batch size' },
+  replay: {
+    file: '../../bench/replay.ts',
+    about: 'examples/s through log, joiner, counter and trainer on one core',
+  },
   ranking: { file: '../../../trainers/model/ranking-speed.bench.ts', about: 'scoring the candidates of a page' },
   log: { file: '../../engines/kafka/bench-kafka.ts', about: 'appends and reads of the log on a real Kafka node' },
   feed: { file: '../../../serving/feed/feed-turn.bench.ts', about: 'one whole turn of a serving shard' },
