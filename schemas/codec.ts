@@ -8,9 +8,14 @@ import { viewBytesRegistry } from './view-bytes.ts'
 const magic = 0
 const headerBytes = 5
 
+/** A value as avsc writes it, which insists on Buffer for bytes: a Uint8Array is wrapped, not copied. */
+type Wrap = (value: unknown) => unknown
+
 interface Writer {
   readonly id: number
   readonly type: avro.Type
+  /** Null: the record holds no bytes. */
+  readonly wrap: Wrap | null
 }
 interface Reader {
   readonly record: RecordType
@@ -23,7 +28,7 @@ const readerById = new Map<number, Reader>()
 
 for (const entry of registry) {
   const type = parse(entry.schema)
-  writerByRecord.set(entry.subject, { id: entry.id, type })
+  writerByRecord.set(entry.subject, { id: entry.id, type, wrap: wrapOf(type) })
 }
 for (const entry of registry) {
   const current = writerByRecord.get(entry.subject)!
@@ -46,13 +51,19 @@ export interface DecodeFailure {
 export function encode(record: AnyRecord): Uint8Array {
   const writer = writerByRecord.get(record.type)
   if (!writer) throw new TypeError(`no schema for record type ${record.type}`)
-  const body = writer.type.toBuffer(asBuffers(record))
-  const out = Buffer.allocUnsafe(headerBytes + body.length)
+  const wrapped = writer.wrap ? writer.wrap(record) : record
+  const end = writer.type.encode(wrapped, scratch, headerBytes)
+  // Below zero: minus the bytes that were missing.
+  const out = Buffer.allocUnsafe(end < 0 ? scratch.length - end : end)
+  if (end < 0) writer.type.encode(wrapped, out, headerBytes)
+  else scratch.copy(out, headerBytes, headerBytes, end)
   out[0] = magic
   out.writeUInt32BE(writer.id, 1)
-  body.copy(out, headerBytes)
   return out
 }
+
+/** Records that fit are written here first, because their size is not known before. */
+const scratch = Buffer.allocUnsafe(1 << 18)
 
 /** Decodes one framed record. bytes fields share memory with `bytes` and keep it alive: copy what outlives the batch. */
 export function decode(bytes: Uint8Array): AnyRecord | DecodeFailure {
@@ -78,18 +89,53 @@ export function recordTypeOf(bytes: Uint8Array): RecordType | null {
   return readerById.get(id)?.record ?? null
 }
 
-/** avsc insists on Buffer for bytes; a Uint8Array is wrapped, not copied, also inside nested records. */
-function asBuffers(value: unknown): unknown {
-  if (value instanceof Uint8Array && !Buffer.isBuffer(value)) {
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+/** How a value of this type becomes one that avsc takes: copies of the records on the way to bytes, the rest as it stands. */
+function wrapOf(type: avro.Type): Wrap | null {
+  if (type.typeName === 'bytes') return bufferOf
+  if (type instanceof avro.types.ArrayType) {
+    const wrap = wrapOf(type.itemsType)
+    return wrap && ((value) => (Array.isArray(value) ? value.map(wrap) : value))
   }
-  if (Array.isArray(value)) return value.some(holdsBytes) ? value.map(asBuffers) : value
-  if (!holdsBytes(value)) return value
-  const out: Record<string, unknown> = {}
-  for (const [name, field] of Object.entries(value as object)) out[name] = asBuffers(field)
-  return out
+  if (type instanceof avro.types.MapType) {
+    const wrap = wrapOf(type.valuesType)
+    return wrap && ((value) => (isObject(value) ? mapped(value, wrap) : value))
+  }
+  if (type instanceof avro.types.RecordType) {
+    const fields = type.fields.flatMap(({ name, type: own }) => {
+      const wrap = wrapOf(own)
+      return wrap ? [{ name, wrap }] : []
+    })
+    return fields.length === 0 ? null : (value) => (isObject(value) ? withFields(value, fields) : value)
+  }
+  if (type instanceof avro.types.UnwrappedUnionType) {
+    // A union here is of null and one other type.
+    const wraps = type.types.flatMap((own) => wrapOf(own) ?? [])
+    return wraps[0] ?? null
+  }
+  return null
 }
 
-function holdsBytes(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Buffer.isBuffer(value)
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function bufferOf(value: unknown): unknown {
+  if (!(value instanceof Uint8Array) || Buffer.isBuffer(value)) return value
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}
+
+function mapped(value: Record<string, unknown>, wrap: Wrap): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, wrap(own)]))
+}
+
+function withFields(
+  value: Record<string, unknown>,
+  fields: readonly { readonly name: string; readonly wrap: Wrap }[],
+): Record<string, unknown> {
+  const out = { ...value }
+  for (let index = 0; index < fields.length; index++) {
+    const { name, wrap } = fields[index]!
+    out[name] = wrap(out[name])
+  }
+  return out
 }
