@@ -20,6 +20,10 @@ const benchmarks: Readonly<Record<string, { readonly file: string; readonly abou
     file: '../../bench/train.ts',
     about: 'training steps beside the same model in PyTorch; DRIVER=node for another driver',
   },
+  staleness: {
+    file: '../../bench/staleness.ts',
+    about: 'what old weights cost on the KuaiRand week; HEAD=20000 for its head, PLOT=FILE.svg draws it',
+  },
   learning: { file: '../../../trainers/learning-speed.bench.ts', about: 'training steps by batch size' },
   replay: {
     file: '../../bench/replay.ts',

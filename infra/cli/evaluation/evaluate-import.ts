@@ -118,7 +118,7 @@ function keepingCounts(counter: Processor, frozen: FrozenUsers): Processor {
 }
 
 /** The impression as a record that can be predicted: every label is unknown yet. */
-function unlabelled(served: FeedServed): Example {
+export function unlabelled(served: FeedServed): Example {
   const entry = served.entries[0]!
   return {
     type: 'Example',
