@@ -81,7 +81,7 @@ function hexOf(hash: bigint): string {
 
 /** Identity of an example: derived, never drawn, so that every replay names it the same. */
 export function exampleId(requestId: RequestId, position: number, attributionPolicy: string): string {
-  return checksum(new TextEncoder().encode(`${requestId}\n${position}\n${attributionPolicy}`))
+  return hexOf(h64(`${requestId}\n${position}\n${attributionPolicy}`))
 }
 
 /** Uniform number in [0, 1) that depends on nothing but the text and the purpose: sampling that replays the same. */

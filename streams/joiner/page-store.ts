@@ -61,6 +61,8 @@ interface Lane {
   readonly windows: Queue<OpenWindow>
 }
 
+const none: readonly PageEntry[] = []
+
 export class PageStore {
   private readonly live: Lane = { pages: new Queue(), windows: new Queue() }
   private readonly imported: Lane = { pages: new Queue(), windows: new Queue() }
@@ -108,7 +110,8 @@ export class PageStore {
   }
 
   /** Takes the entries whose window has closed, in the order of opening, live ones first. */
-  takeClosed(clocks: JoinerClocks, windowMs: number): PageEntry[] {
+  takeClosed(clocks: JoinerClocks, windowMs: number): readonly PageEntry[] {
+    if (this.live.windows.length === 0 && this.imported.windows.length === 0) return none
     const closed: PageEntry[] = []
     takeWindows(this.live, closed, ({ openedMs }) => clocks.receivedMs >= openedMs + windowMs)
     takeWindows(

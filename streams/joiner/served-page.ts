@@ -2,6 +2,7 @@
 // bytes; frozen features stay the bytes that were served.
 import type { FeedServed } from '../../schemas/generated.ts'
 import { type Head, headIndex, heads } from '../../schemas/labels.ts'
+import { encodeFloats } from '../../schemas/layouts/floats.ts'
 import { StateReader, StateWriter } from '../processor/state-bytes.ts'
 import { type EngagementKind, engagementKinds, type Mark, type ViewEnd } from './entry-labels.ts'
 
@@ -73,36 +74,73 @@ export interface Registration {
   readonly sequence: number
 }
 
-/** Registers a page: copies what is needed, keeps no memory of `served`. */
+/** Registers a page: copies what is needed, keeps no memory of `served`. Equal to what `readPage` gives of its bytes. */
 export function servedPage(served: FeedServed, registration: Registration): ServedPage {
-  const out = new StateWriter(served.queryFeatures.byteLength + 512 + served.entries.length * 2_048)
-  out.text(served.requestId)
-  out.text(served.userId)
-  out.f64(served.eventTimeMs)
-  out.text(served.surface)
-  out.text(served.region)
-  out.text(served.featureSet)
-  out.u8(Number(served.imported))
-  out.f64(registration.registeredMs)
-  out.f64(registration.registeredImportMs)
-  out.f64(registration.sequence)
-  const frozen = served.featureSet !== ''
-  out.bytes(frozen ? served.queryFeatures : noBytes)
+  const { requestId, userId, eventTimeMs, surface, region, featureSet, imported } = served
+  const { registeredMs, registeredImportMs, sequence } = registration
+  const out = new StateWriter(bytesExpected(served))
+  out.text(requestId)
+  out.text(userId)
+  out.f64(eventTimeMs)
+  out.text(surface)
+  out.text(region)
+  out.text(featureSet)
+  out.u8(Number(imported))
+  out.f64(registeredMs)
+  out.f64(registeredImportMs)
+  out.f64(sequence)
+  const frozen = featureSet !== ''
+  const queryFeatures = writeRange(out, frozen ? served.queryFeatures : noBytes)
   out.u32(served.entries.length)
   const headOrder = served.headNames.map((name) => headIndex[name as Head] ?? -1)
-  for (const entry of served.entries) {
-    out.text(entry.videoId)
-    out.text(entry.creatorId)
-    out.f64(entry.position)
-    out.text(entry.source)
-    out.f32(entry.propensity)
-    out.bytes(frozen ? entry.features : noBytes)
-    out.f32(entry.similarity ?? Number.NaN)
-    const scored = frozen && entry.predictions.length > 0
-    if (scored) out.floats(inHeadOrder(entry.predictions, headOrder))
-    else out.bytes(noBytes)
+  const entries: PageEntry[] = []
+  const facts = { requestId, userId, eventTimeMs, surface, region, featureSet, imported }
+  const page = { ...facts, registeredMs, registeredImportMs, sequence, queryFeatures, entries, fixed: noBytes }
+  for (const {
+    videoId,
+    creatorId,
+    position,
+    source,
+    propensity,
+    features,
+    similarity,
+    predictions,
+  } of served.entries) {
+    out.text(videoId)
+    out.text(creatorId)
+    out.f64(position)
+    out.text(source)
+    out.f32(propensity)
+    const range = writeRange(out, frozen ? features : noBytes)
+    out.f32(similarity ?? Number.NaN)
+    const scored = frozen && predictions.length > 0
+    const scores = writeRange(out, scored ? encodeFloats(inHeadOrder(predictions, headOrder)) : noBytes)
+    entries.push({
+      page,
+      videoId,
+      creatorId,
+      position,
+      source,
+      propensity: Math.fround(propensity),
+      features: range,
+      similarity: numberOrNull(Math.fround(similarity ?? Number.NaN)),
+      predictions: nonEmpty(scores),
+      outcome: null,
+    })
   }
-  return readPage(out.finish().slice())
+  page.fixed = out.finish().slice()
+  return page
+}
+
+function bytesExpected({ queryFeatures, entries }: FeedServed): number {
+  let bytes = queryFeatures.byteLength + 384
+  for (const { features } of entries) bytes += features.byteLength + 192
+  return bytes
+}
+
+function writeRange(out: StateWriter, bytes: Uint8Array): ByteRange {
+  out.bytes(bytes)
+  return { start: out.position - bytes.byteLength, end: out.position }
 }
 
 const noBytes = new Uint8Array(0)

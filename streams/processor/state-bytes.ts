@@ -1,6 +1,9 @@
 // Writes and reads processor states as bytes: the same calls give the same bytes, strings and byte arrays carry their
 // length, numbers are little-endian. No type tags: the reader asks for what the writer wrote.
 
+/** Letters up to which a loop is faster than a call. */
+const shortText = 64
+
 /** Appends to one growing buffer. */
 export class StateWriter {
   private buffer: Buffer
@@ -48,11 +51,33 @@ export class StateWriter {
     this.buffer.writeDoubleLE(value, at)
   }
 
+  /** Bytes written so far. */
+  get position(): number {
+    return this.length
+  }
+
   text(value: string): void {
+    if (value.length <= shortText && this.ascii(value)) return
     const bytes = Buffer.byteLength(value)
     this.u32(bytes)
     const at = this.room(bytes)
     this.buffer.write(value, at, bytes)
+  }
+
+  /** Writes a text of one byte per letter without a call into the engine; false, and nothing written, where it is none. */
+  private ascii(value: string): boolean {
+    const before = this.length
+    this.u32(value.length)
+    const at = this.room(value.length)
+    for (let index = 0; index < value.length; index++) {
+      const code = value.charCodeAt(index)
+      if (code > 127) {
+        this.length = before
+        return false
+      }
+      this.buffer[at + index] = code
+    }
+    return true
   }
 
   bytes(value: Uint8Array): void {
