@@ -1,4 +1,5 @@
-// Running rates of a count row as dense values: shrunk to the running mean of everything, then scaled and clipped.
+// Running rates of a count row as dense values: shrunk to the running mean of everything, then how far they are from it, in
+// log-odds where they are probabilities: rare outcomes tell as much as common ones, and that is what the heads add up.
 import { rowId } from '../../schemas/ids.ts'
 import { type CountColumn, countColumnIndex } from './count-columns.ts'
 
@@ -11,17 +12,15 @@ interface RateSpec {
   readonly per: 'outcomes' | 'ratioOutcomes'
   /** Mean before anything was seen, with the weight of `priorOutcomes`. */
   readonly prior: number
-  /** A difference of this much becomes 1. */
-  readonly scale: number
+  readonly of: 'probability' | 'logSeconds'
 }
 
-/** Likes are rare: their rates differ by hundredths; watchTime is log1p(seconds). */
 const rateSpecs: readonly RateSpec[] = [
-  { name: 'complete', sum: 'complete', per: 'ratioOutcomes', prior: 0.3, scale: 0.15 },
-  { name: 'longView', sum: 'longView', per: 'ratioOutcomes', prior: 0.3, scale: 0.15 },
-  { name: 'like', sum: 'like', per: 'outcomes', prior: 0.03, scale: 0.05 },
-  { name: 'earlySkip', sum: 'earlySkip', per: 'ratioOutcomes', prior: 0.25, scale: 0.15 },
-  { name: 'watchTime', sum: 'watchTime', per: 'outcomes', prior: 2, scale: 0.5 },
+  { name: 'complete', sum: 'complete', per: 'ratioOutcomes', prior: 0.3, of: 'probability' },
+  { name: 'longView', sum: 'longView', per: 'ratioOutcomes', prior: 0.3, of: 'probability' },
+  { name: 'like', sum: 'like', per: 'outcomes', prior: 0.03, of: 'probability' },
+  { name: 'earlySkip', sum: 'earlySkip', per: 'ratioOutcomes', prior: 0.25, of: 'probability' },
+  { name: 'watchTime', sum: 'watchTime', per: 'outcomes', prior: 2, of: 'logSeconds' },
 ]
 const priorOutcomes = 100
 /** Outcomes of a row that weigh as much as the mean of all: 10 did best on the KuaiRand log. */
@@ -52,7 +51,11 @@ export function globalMeans(all: Float32Array): Float32Array {
 
 const sumColumns = Int32Array.from(rateSpecs, (spec) => countColumnIndex[spec.sum])
 const perColumns = Int32Array.from(rateSpecs, (spec) => countColumnIndex[spec.per])
-const inverseScales = Float32Array.from(rateSpecs, (spec) => 1 / spec.scale)
+const isProbability = rateSpecs.map((spec) => spec.of === 'probability')
+/** A difference of half a unit of log1p(seconds) becomes 1. */
+const logSecondsScale = 2
+/** Sums that decay may end a little below zero after corrections. */
+const probabilityMin = 1e-4
 
 /** Writes the dense values of a count row into `out`; a row without outcomes gives zeros. Returns `out`. */
 export function ratesOf(row: Float32Array, means: Float32Array, out: RateBlock): RateBlock {
@@ -60,10 +63,15 @@ export function ratesOf(row: Float32Array, means: Float32Array, out: RateBlock):
     const mean = means[rate]!
     const outcomes = row[perColumns[rate]!]!
     const shrunk = (row[sumColumns[rate]!]! + shrinkOutcomes * mean) / (outcomes + shrinkOutcomes)
-    out[rate] = clipDense((shrunk - mean) * inverseScales[rate]!)
+    out[rate] = clipDense(isProbability[rate] ? logOdds(shrunk) - logOdds(mean) : (shrunk - mean) * logSecondsScale)
   }
   out[rateSpecs.length] = clipDense(Math.log1p(Math.max(0, row[0]!)) / 3)
   return out
+}
+
+function logOdds(probability: number): number {
+  const inside = Math.min(1 - probabilityMin, Math.max(probabilityMin, probability))
+  return Math.log(inside / (1 - inside))
 }
 
 export const rateBlockLength = rateSpecs.length + 1
