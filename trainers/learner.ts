@@ -149,11 +149,13 @@ export class Learner {
       (row) => scale * row.weight * (this.#isPositive(row.after) - this.#isPositive(row.before)),
     )
     if (weights.every((weight) => weight === 0)) return
-    const { temperature, dimension } = this.#spec.towers!
+    const { temperature, dimension, frequency } = this.#spec.towers!
+    // The prior is in the logit and the correction takes log Q off again: what is not prior is left.
+    const corrected = 1 - (frequency.prior ?? 0)
     const above = this.#retrieval.of(vectors.query, vectors.entry, dimension, {
       temperature,
       weights,
-      logFrequencies: Float32Array.from(rows, (row) => this.frequencies.logFrequency(row.videoId)),
+      logFrequencies: Float32Array.from(rows, (row) => corrected * this.frequencies.logFrequency(row.videoId)),
       groups: groupNumbers(BigUint64Array.from(rows, (row) => row.videoId)),
     })
     const { inputs, dense } = this.#towers.backward([above.query, above.entry, null])

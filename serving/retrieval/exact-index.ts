@@ -64,7 +64,12 @@ class ExactIndex implements VectorIndex {
     return this.vectors.subarray(row * this.dimension, (row + 1) * this.dimension)
   }
 
-  search(query: Float32Array, count: number, exclude?: (key: number) => boolean): VectorMatch[] {
+  search(
+    query: Float32Array,
+    count: number,
+    exclude?: (key: number) => boolean,
+    bonus?: (key: number) => number,
+  ): VectorMatch[] {
     assert(query.length === this.dimension, `a query of ${this.dimension} numbers, not ${query.length}`)
     const rows = this.rowByKey.size
     const heap = new WorstFirstHeap(Math.min(count, rows))
@@ -72,8 +77,8 @@ class ExactIndex implements VectorIndex {
     if (this.similarities.length < rows) this.similarities = new Float32Array(this.keyByRow.length)
     dots(this.vectors, query, this.dimension, rows, this.similarities)
     for (let row = 0; row < rows; row++) {
-      const similarity = this.similarities[row]!
       const key = this.keyByRow[row]!
+      const similarity = bonus === undefined ? this.similarities[row]! : this.similarities[row]! + bonus(key)
       if (heap.admits(similarity, key) && !exclude?.(key)) heap.push(similarity, key)
     }
     return heap.bestFirst()

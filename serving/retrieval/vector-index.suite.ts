@@ -54,6 +54,22 @@ export function describeVectorIndex(
       )
     })
 
+    test('a bonus counts as much as the similarity', () => {
+      const index = makeIndex(dimension)
+      for (let key = 0; key < 30; key++) index.upsert(key, unitVector(key))
+      const query = unitVector(100)
+      const plain = index.search(query, 30)
+      const similarityByKey = new Map(plain.map((match) => [match.key, match.similarity]))
+      const bonus = (key: number) => (key % 3 === 0 ? 10 : 0)
+      const found = index.search(query, 10, undefined, bonus)
+      assert.deepEqual(new Set(found.map(({ key }) => key % 3)), new Set([0]))
+      for (const { key, similarity } of found) assert.equal(similarity, similarityByKey.get(key)! + bonus(key))
+      assert.deepEqual(
+        found.map(({ key }) => key),
+        plain.map(({ key }) => key).filter((key) => key % 3 === 0),
+      )
+    })
+
     test('keeps its own copy of a vector and grows in place', () => {
       const index = makeIndex(dimension)
       for (let key = 0; key < 3_000; key++) {

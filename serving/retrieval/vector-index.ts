@@ -2,7 +2,7 @@
 
 export interface VectorMatch {
   readonly key: number
-  /** Dot product with the query: the cosine, for unit vectors. */
+  /** Dot product with the query: the cosine, for unit vectors; with what `bonus` adds to it. */
   readonly similarity: number
 }
 
@@ -16,7 +16,13 @@ export interface VectorIndex {
   remove(key: number): void
   /** The vector of a key: a view that the next change may overwrite; null where there is none. */
   vectorOf(key: number): Float32Array | null
-  /** The `count` nearest, best first, equal ones by ascending key; `exclude` is asked only for keys that would enter. */
-  search(query: Float32Array, count: number, exclude?: (key: number) => boolean): VectorMatch[]
+  /** The `count` nearest, best first, equal ones by ascending key; `exclude` is asked only for keys that would enter.
+   *  `bonus` is added to the dot product of its key, and asked for every key that is compared. */
+  search(
+    query: Float32Array,
+    count: number,
+    exclude?: (key: number) => boolean,
+    bonus?: (key: number) => number,
+  ): VectorMatch[]
   clear(): void
 }

@@ -1,4 +1,5 @@
-// Running counts as the view reads them: rows of the counts replica, and the trending lists that its deltas move.
+// Running counts as the view reads them: rows of the counts replica, and the trending lists and exposures that its deltas
+// move.
 import type { Delta } from '../../schemas/generated.ts'
 import { decodeDeltaRows } from '../../schemas/layouts/delta-rows.ts'
 import {
@@ -11,6 +12,7 @@ import {
 import type { CountReader } from '../../streams/features/feature.ts'
 import { trendRowId, videoIds } from '../../streams/features/own-ids.ts'
 import type { Parameters } from '../../trainers/model/model.ts'
+import { type ExposurePrior, exposurePrior } from '../retrieval/exposure-prior.ts'
 import { everywhere, type TrendingIndex, trendingIndex } from '../retrieval/trending-index.ts'
 import type { Catalog, PublishedEntry } from './catalog.ts'
 import { CountRowCache } from './count-row-cache.ts'
@@ -34,6 +36,8 @@ export function countReader(counts: Parameters): CountReader {
 export class CountView {
   private readonly rows: CountRowCache
   readonly trending: TrendingIndex
+  /** By catalog number. */
+  readonly exposures: ExposurePrior = exposurePrior(trendHalfLifeMs)
   private readonly catalog: Catalog
   private readonly indexByVideoRow = new Map<bigint, number>()
   private readonly row = new Float32Array(countDimension)
@@ -61,6 +65,7 @@ export class CountView {
 
   remove(index: number): void {
     this.trending.remove(index)
+    this.exposures.remove(index)
   }
 
   /** A region that feeds are asked for gets its list, from what is trending everywhere. */
@@ -91,6 +96,7 @@ export class CountView {
   reloaded(): void {
     this.rows.clear()
     this.trending.clear()
+    this.exposures.clear()
     for (const index of this.indexByVideoRow.values()) this.refresh(index)
   }
 
@@ -112,6 +118,7 @@ export class CountView {
     const id = region === everywhere ? videoIds(entry.facts)[0]! : trendRowId(region, entry.videoId)
     const asOfMs = this.rows.read('trends', id, this.row)
     if (asOfMs === 0) return false
+    if (region === everywhere) this.exposures.set(index, this.row[countColumnIndex.outcomes]!, asOfMs)
     this.trending.update(region, index, trendWeight(this.row), asOfMs)
     return true
   }

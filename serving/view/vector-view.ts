@@ -9,6 +9,8 @@ import type { Catalog } from './catalog.ts'
 /** The query tower of one generation. */
 export interface QueryEncoder {
   readonly dimension: number
+  /** See TowerEncoder; 0 where it is not said. */
+  readonly priorScale?: number
   encodeQuery(query: FeatureRow, userBucket: number): Float32Array
   /** Gives back what it holds; called when another generation has taken over. */
   dispose?(): void

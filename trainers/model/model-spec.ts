@@ -125,7 +125,16 @@ const towersSchema = Type.Object(
     temperature: positive,
     /** A row is a positive of retrieval when any of these labels is 1. */
     positives: Type.Array(Type.String(), { minItems: 1 }),
-    frequency: Type.Object({ learningRate: positive, buckets: Type.Integer({ minimum: 1 }) }, closed),
+    frequency: Type.Object(
+      {
+        learningRate: positive,
+        buckets: Type.Integer({ minimum: 1 }),
+        /** Share of the logarithm of how often a video is drawn that is a prior of its logit, added when videos are looked
+         *  for. The log-Q correction takes off what is left: at 0 (where absent) the towers learn all of it, at 1 none. */
+        prior: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+      },
+      closed,
+    ),
     optimizer: denseOptimizerSchema,
   },
   closed,

@@ -61,6 +61,8 @@ export interface Scorer {
 /** Both towers give unit vectors of `dimension` numbers; user-side rows are those of `userBucket`, 0 by default. */
 export interface TowerEncoder {
   readonly dimension: number
+  /** What the logarithm of how much a video was shown weighs beside a similarity: 0 where the towers learned it themselves. */
+  readonly priorScale: number
   encodeQuery(query: FeatureRow, userBucket?: number): Float32Array
   /** entries.length x dimension. */
   encodeEntries(entries: readonly FeatureRow[], userBucket?: number): Float32Array

@@ -49,8 +49,10 @@ export function towerEncoder({ spec, featureSet, parameters, frozen }: TowerEnco
     return { encode, dispose: network.dispose }
   }
   const [query, entry] = [encoderOf('query'), encoderOf('entry')]
+  const { dimension, temperature, frequency } = spec.towers!
   return {
-    dimension: spec.towers!.dimension,
+    dimension,
+    priorScale: temperature * (frequency.prior ?? 0),
     encodeQuery: (row, userBucket = 0) => query.encode([row], userBucket),
     encodeEntries: (rows, userBucket = 0) => entry.encode(rows, userBucket),
     dispose() {

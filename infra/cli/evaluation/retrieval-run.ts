@@ -1,9 +1,11 @@
-// Retrieval in the same pass: for each long view, where the video stood among all videos seen before, by the model's towers
-// and by what a user would pick instead. Nothing of the viewing itself, nor of its interval, has been learned or counted.
+// Retrieval in the same pass: for each long view, where the video stood among all videos seen before, by the towers as feeds
+// use them and by what a user would pick instead. Nothing of the viewing itself, nor of its interval, has been learned or counted.
 import type { Example } from '../../../schemas/generated.ts'
 import { headIndex } from '../../../schemas/labels.ts'
 import { decodeFeatureRow, type FeatureRow } from '../../../schemas/layouts/feature-row.ts'
 import { decodeFloats } from '../../../schemas/layouts/floats.ts'
+import { exposurePrior } from '../../../serving/retrieval/exposure-prior.ts'
+import { trendHalfLifeMs } from '../../../streams/features/count-columns.ts'
 import type { FeatureSet } from '../../../streams/features/feature-set.ts'
 import { dotProducts } from '../../../trainers/evaluation/dot-products.ts'
 import { placeOf } from '../../../trainers/evaluation/expected-rank.ts'
@@ -52,6 +54,9 @@ export class RetrievalRun {
   readonly #shown = new VideoPopularity(Number.POSITIVE_INFINITY)
   readonly #longViewed = new VideoPopularity(Number.POSITIVE_INFINITY)
   readonly #recent = new VideoPopularity(dayMs)
+  /** Outcomes as the trends of a video count them, and what serving makes of those. */
+  readonly #outcomes = new VideoPopularity(trendHalfLifeMs)
+  readonly #exposures = exposurePrior(trendHalfLifeMs)
   readonly #als = new ImplicitAls()
   readonly #tally: RetrievalTally
   #vectors = new Float32Array(0)
@@ -114,11 +119,13 @@ export class RetrievalRun {
     const recent = this.#recent.scores(everywhere, count)
     const perSurface = this.#recent.scores(`surface ${example.surface}`, count)
     const similarities = this.#similarities(example, count)
+    const exposure = this.#logExposure(count, example.impressionTimeMs)
     const als = this.#als.scores(this.#positivesByUser[user] ?? [], count)
     const priors = this.#logPopularity(recent, count, example.impressionTimeMs)
     const scoresByMethod: Readonly<Record<string, ArrayLike<number>>> = {
-      model: similarities,
-      modelWithPopularity: sumOf(priors, similarities, 1 / this.#options.spec.towers!.temperature),
+      model: sumOf(similarities, exposure, this.#encoder.priorScale),
+      towersAlone: similarities,
+      exposureDecayed6h: exposure,
       popularityOfImpressions: this.#shown.scores(everywhere, count),
       popularity: this.#longViewed.scores(everywhere, count),
       popularityDecayed24h: recent,
@@ -136,6 +143,9 @@ export class RetrievalRun {
     const { videoId, surface, impressionTimeMs } = example
     const video = this.#videos.numberOf(videoId)
     this.#shown.add(everywhere, video, impressionTimeMs)
+    this.#outcomes.add(everywhere, video, impressionTimeMs)
+    const left = this.#outcomes.scores(everywhere, video + 1)[video]! / this.#outcomes.unitAt(impressionTimeMs)
+    this.#exposures.set(video, left, impressionTimeMs)
     if (!isLongView(example)) return
     this.#longViewed.add(everywhere, video, impressionTimeMs)
     this.#recent.add(everywhere, video, impressionTimeMs)
@@ -173,6 +183,11 @@ export class RetrievalRun {
     return scores
   }
 
+  #logExposure(count: number, timeMs: number): Float32Array {
+    const logOf = this.#exposures.at(timeMs)
+    return Float32Array.from({ length: count }, (_, video) => logOf(video))
+  }
+
   #logPopularity(recent: Float64Array, count: number, timeMs: number): Float32Array {
     const unit = this.#recent.unitAt(timeMs)
     const priors = new Float32Array(count)
@@ -196,6 +211,6 @@ function isLongView(example: Example): boolean {
   return decodeFloats(example.labels)[headIndex.longView] === 1
 }
 
-function sumOf(priors: Float32Array, scores: Float32Array, weight: number): Float32Array {
-  return priors.map((prior, video) => prior + weight * scores[video]!)
+function sumOf(scores: Float32Array, others: ArrayLike<number>, weight: number): Float32Array {
+  return scores.map((score, video) => score + weight * others[video]!)
 }

@@ -133,6 +133,25 @@ describe('sources', () => {
     assert.deepEqual(brought(twoTowerSource, queryOf(made)), ['a'])
   })
 
+  test('two towers: what was shown more of late comes first, where the towers leave that out', () => {
+    const made = new ShardWorld({
+      view: {
+        encoderOf: () => ({ dimension: 64, priorScale: 0.1, encodeQuery: () => new Float32Array(64).fill(1 / 8) }),
+      },
+    })
+    version = 0
+    for (const id of ['a', 'b', 'c']) made.publish(id)
+    vectors(made, 1, { a: 0, b: 1, c: 2 })
+    assert.deepEqual(brought(twoTowerSource, queryOf(made)), ['a', 'b', 'c'])
+    count(made, [
+      { table: 'trends', id: rowId('video', 'c'), outcomes: 9 },
+      { table: 'trends', id: rowId('video', 'b'), outcomes: 5 },
+    ])
+    assert.deepEqual(brought(twoTowerSource, queryOf(made)), ['c', 'b', 'a'])
+    made.takeDown('c')
+    assert.deepEqual(brought(twoTowerSource, queryOf(made)), ['b', 'a'])
+  })
+
   test('followed creators: newest first over all of them, until unfollowed', () => {
     const made = world()
     for (let number = 0; number < 6; number++) made.publish(`v${number}`, { creatorId: `c${number % 3}` })
