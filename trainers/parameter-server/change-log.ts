@@ -9,6 +9,7 @@ const entriesBeforeCompaction = 65_536
 /** One entry per row and push; `move` is the length of the gradient, infinite for a row that was new. */
 export class ChangeLog {
   #ids = new BigUint64Array(capacityAtFirst)
+  #halves = halvesOf(this.#ids)
   #moves = new Float32Array(capacityAtFirst)
   #count = 0
   readonly #batch = new IdBatch()
@@ -27,12 +28,8 @@ export class ChangeLog {
     hasRow?: Uint8Array,
   ): void {
     this.#reserve(count)
-    this.#count = appendMoves(
-      { ids: ids.subarray(0, count), gradients, dimension, existed, hasRow },
-      this.#ids,
-      this.#moves,
-      this.#count,
-    )
+    const pushed = { halves: halvesOf(ids), count, gradients, dimension, existed, hasRow }
+    this.#count = appendMoves(pushed, this.#halves, this.#moves, this.#count)
   }
 
   /** At most `limit` distinct ids, ascending: all where they fit, else the new and the farthest moved (of equally far ones
@@ -84,10 +81,7 @@ export class ChangeLog {
     const { uniqueCount, index, uniqueIds } = batch
     const moves = this.#moves.slice(0, this.#count)
     this.#moves.fill(0, 0, uniqueCount)
-    for (const [position, move] of moves.entries()) {
-      const unique = index[position]!
-      if (unique < uniqueCount) this.#moves[unique] = this.#moves[unique]! + move
-    }
+    addMoves(moves, index, uniqueCount, this.#moves)
     this.#ids.set(uniqueIds.subarray(0, uniqueCount))
     this.#count = uniqueCount
   }
@@ -100,14 +94,24 @@ export class ChangeLog {
     const capacity = 2 ** Math.ceil(Math.log2(2 * (this.#count + more)))
     const [ids, moves] = [this.#ids, this.#moves]
     this.#ids = new BigUint64Array(capacity)
+    this.#halves = halvesOf(this.#ids)
     this.#moves = new Float32Array(capacity)
     this.#ids.set(ids)
     this.#moves.set(moves)
   }
 }
 
+/** Adds each position's move to that of its id. */
+function addMoves(moves: Float32Array, index: Uint32Array, uniqueCount: number, out: Float32Array): void {
+  for (let position = 0; position < moves.length; position++) {
+    const unique = index[position]!
+    if (unique < uniqueCount) out[unique] = out[unique]! + moves[position]!
+  }
+}
+
 interface Pushed {
-  readonly ids: BigUint64Array
+  readonly halves: Uint32Array
+  readonly count: number
   readonly gradients: Float32Array
   readonly dimension: number
   readonly existed: Uint8Array
@@ -116,14 +120,13 @@ interface Pushed {
 
 /** Returns the count of entries after. */
 function appendMoves(
-  { ids, gradients, dimension, existed, hasRow }: Pushed,
-  to: BigUint64Array,
+  { halves, count: pushedCount, gradients, dimension, existed, hasRow }: Pushed,
+  toHalves: Uint32Array,
   moves: Float32Array,
   count: number,
 ): number {
-  const [halves, toHalves] = [halvesOf(ids), halvesOf(to)]
   let at = count
-  for (let index = 0; index < ids.length; index++) {
+  for (let index = 0; index < pushedCount; index++) {
     if (hasRow?.[index] === 0) continue
     toHalves[at * 2] = halves[index * 2]!
     toHalves[at * 2 + 1] = halves[index * 2 + 1]!

@@ -39,6 +39,7 @@ class ExampleCounts implements CountShard {
   readonly #spec: ModelSpec
   readonly #featureSet: FeatureSet
   readonly #owned: OwnedBucket
+  readonly #rows = new IncrementRows()
 
   constructor(options: CountShardOptions) {
     this.#spec = options.spec
@@ -92,7 +93,7 @@ class ExampleCounts implements CountShard {
         return
       }
       const { shard, marks, feed, tickTimeMs } = this.#owned
-      for (const { name } of this.#spec.tables) pushInto(shard, name, increments, record.eventTimeMs)
+      for (const { name } of this.#spec.tables) this.#rows.push(shard, name, increments, record.eventTimeMs)
       marks.advance(partition, offset + 1, record.eventTimeMs, tickTimeMs)
       feed.note(record)
     }
@@ -109,16 +110,30 @@ function tryIncrements(read: () => CountIncrement[]): CountIncrement[] | string 
   }
 }
 
-function pushInto(
-  shard: ParameterShard,
-  table: string,
-  increments: readonly CountIncrement[],
-  eventTimeMs: number,
-): void {
-  const own = increments.filter((increment) => increment.table === table)
-  if (own.length === 0) return
-  const values = new Float32Array(own.length * countDimension)
-  for (const [index, increment] of own.entries()) values.set(increment.values, index * countDimension)
-  const ids = BigUint64Array.from(own, (increment) => increment.id)
-  shard.push(table, ids, own.length, values, new Float64Array(own.length).fill(eventTimeMs))
+/** One table's increments of one record, as a push takes them. Used again from record to record. */
+class IncrementRows {
+  #ids = new BigUint64Array(64)
+  #values = new Float32Array(64 * countDimension)
+  #eventTimesMs = new Float64Array(64)
+
+  push(shard: ParameterShard, table: string, increments: readonly CountIncrement[], eventTimeMs: number): void {
+    if (increments.length > this.#ids.length) this.#grow(2 * increments.length)
+    let count = 0
+    for (let index = 0; index < increments.length; index++) {
+      const { table: own, id, values } = increments[index]!
+      if (own !== table) continue
+      this.#ids[count] = id
+      this.#eventTimesMs[count] = eventTimeMs
+      const start = count * countDimension
+      for (let column = 0; column < countDimension; column++) this.#values[start + column] = values[column]!
+      count++
+    }
+    if (count > 0) shard.push(table, this.#ids, count, this.#values, this.#eventTimesMs)
+  }
+
+  #grow(capacity: number): void {
+    this.#ids = new BigUint64Array(capacity)
+    this.#values = new Float32Array(capacity * countDimension)
+    this.#eventTimesMs = new Float64Array(capacity)
+  }
 }
