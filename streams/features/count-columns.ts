@@ -27,8 +27,10 @@ export function countDecay(table: CountTable, elapsedMs: number): number {
   return 2 ** (-Math.max(0, elapsedMs) / halfLifeMsOf[table])
 }
 
-/** Adds so many outcomes of these labels to the columns of `out`; negative: takes them back. Unknown labels add nothing. */
+/** Adds so many outcomes of these labels to the columns of `out`; negative: takes them back. Unknown labels add nothing; where
+ *  all are unknown, there is no outcome. */
 export function addOutcomeColumns(labels: Float32Array, outcomes: number, out: Float32Array): void {
+  if (labels.every((label) => Number.isNaN(label))) return
   out[0] = out[0]! + outcomes
   if (!Number.isNaN(labels[headIndex.longView]!)) out[1] = out[1]! + outcomes
   for (let head = 0; head < heads.length; head++) {

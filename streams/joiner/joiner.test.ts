@@ -276,18 +276,46 @@ test('what a log does not tell is unknown, until an engagement tells it', () => 
   )
 })
 
-test('sampling keeps negatives by their id, the kept stand for the others, what comes of them later included', () => {
-  const records: InteractionsRecord[] = []
-  for (let page = 0; page < 400; page++) {
-    records.push(pageFixture(`r${page}`, page))
-    records.push(watchFixture(`w${page}`, page, { requestId: `r${page}`, watchTimeMs: 300 }))
-    records.push(like(`l${page}`, page, { requestId: `r${page}` }))
-  }
-  const emitted = emittedBy(joiner({ negativeShare: 0.25 }), records)
-  const kept = emitted.filter(({ record }) => record.type === 'Example')
+test('sampling keeps negatives by their id; of what comes of one later, nothing is lost and nothing counts twice', () => {
+  const records = (likes: boolean) =>
+    Array.from({ length: 400 }, (_, page): InteractionsRecord[] => {
+      const requestId = `r${page}`
+      const watched = watchFixture(`w${page}`, page, { requestId, watchTimeMs: 300 })
+      const unlike = like(`u${page}`, page, { requestId, withdrawn: true })
+      return [pageFixture(requestId, page), watched, ...(likes ? [like(`l${page}`, page, { requestId }), unlike] : [])]
+    }).flat()
+  const kept = emittedBy(joiner({ negativeShare: 0.25 }), records(false)).map(({ record }) => record as Example)
   assert.ok(kept.length > 60 && kept.length < 140)
-  assert.ok(emitted.every(({ record }) => 'weight' in record && record.weight === 4))
-  assert.equal(emitted.length, 2 * kept.length)
+  assert.ok(kept.every(({ type, weight }) => type === 'Example' && weight === 4))
+  const keptIds = new Set(kept.map(({ exampleId }) => exampleId))
+
+  const emittedById = new Map<string, (Example | LabelCorrection)[]>()
+  for (const { record } of emittedBy(joiner({ negativeShare: 0.25 }), records(true))) {
+    const { exampleId } = record as Example
+    emittedById.set(exampleId, [...(emittedById.get(exampleId) ?? []), record as Example | LabelCorrection])
+  }
+  assert.equal(emittedById.size, 400)
+  for (const [id, emitted] of emittedById) {
+    const told = emitted.map((record) => {
+      const known = record.type === 'Example' ? [record.labels] : [record.before, record.after]
+      return [record.weight, ...known.map((labels) => labelOf(labels, 'like'))]
+    })
+    const left = [
+      [1, 1],
+      [1, 1, 0],
+    ]
+    const taken = [
+      [4, 0],
+      [4, 0, Number.NaN],
+      [1, Number.NaN, 1],
+      [1, 1, 0],
+    ]
+    assert.deepEqual(told, keptIds.has(id) ? taken : left)
+    assert.deepEqual(
+      emitted.map(({ type }) => type === 'Example'),
+      emitted.map((_, index) => index === 0),
+    )
+  }
 })
 
 test('sampling leaves alone whatever came to something, good or bad', () => {

@@ -3,7 +3,7 @@
 
 import type { AnyRecord, Example, FeedServed, InteractionsRecord, LabelCorrection } from '../../schemas/generated.ts'
 import { exampleId, uniformOf } from '../../schemas/ids.ts'
-import { heads } from '../../schemas/labels.ts'
+import { heads, unknownLabel } from '../../schemas/labels.ts'
 import { encodeFloats } from '../../schemas/layouts/floats.ts'
 import { eventLatenessMsMax, examples } from '../../schemas/topics.ts'
 import type { Processor, Recorded, StepOutput } from '../processor/processor.ts'
@@ -51,7 +51,7 @@ export interface JoinerCounters {
   late: number
   /** Engagements with entries served without frozen features. */
   unscored: number
-  /** Examples left out by negativeShare. */
+  /** Left out by negativeShare; those of which something came later are among the examples, too. */
   sampledOut: number
   /** Pages dropped before their 24 hours because of pagesMax. */
   evicted: number
@@ -65,6 +65,13 @@ export interface Joiner extends Processor {
 
 type Engagement = Exclude<InteractionsRecord, { type: 'FeedServed' | 'InterestsReset' | 'Tick' }>
 
+interface LabelChange {
+  readonly before: Float32Array
+  readonly after: Float32Array
+  readonly weight: number
+}
+
+const unknownLabels = new Float32Array(heads.length).fill(unknownLabel)
 const stateVersion = 1
 const headNames: readonly string[] = heads
 
@@ -215,16 +222,23 @@ class LastServedJoiner implements Joiner {
     outcome.window = null
     outcome.sent = labels
     outcome.weight = viewWeight(outcome.view) * this.samplingWeight(id, labels, outcome)
-    if (outcome.weight === 0) {
-      this.counts.sampledOut++
-      return
-    }
+    if (outcome.weight === 0) this.counts.sampledOut++
+    else this.sendExample(entry, outcome, id, eventTimeMs, out)
+  }
+
+  private sendExample(
+    entry: PageEntry,
+    outcome: EntryOutcome,
+    id: string,
+    eventTimeMs: number,
+    out: JoinerOutput,
+  ): void {
     this.counts.examples++
     const { page, predictions } = entry
     const example: Example = {
       type: 'Example',
       ...frozenPart(entry, id, eventTimeMs, out.receivedTimeMs),
-      labels: encodeFloats(labels),
+      labels: encodeFloats(outcome.sent!),
       predictions: predictions ? bytesOf(page, predictions) : null,
       weight: outcome.weight,
       propensity: entry.propensity,
@@ -244,19 +258,27 @@ class LastServedJoiner implements Joiner {
     const after = entryLabels(outcome.view, outcome.marks)
     if (sameLabels(before, after)) return
     outcome.sent = after
-    // An example that was sampled out is out for good; the kept ones stand for it, corrections included.
-    if (outcome.weight === 0) return
-    this.counts.corrections++
-    const { page } = entry
-    const id = exampleId(page.requestId, entry.position, attributionPolicy)
-    const correction: LabelCorrection = {
-      type: 'LabelCorrection',
-      ...frozenPart(entry, id, eventTimeMs, out.receivedTimeMs),
-      before: encodeFloats(before),
-      after: encodeFloats(after),
-      weight: outcome.weight,
+    const { weight } = outcome
+    const id = exampleId(entry.page.requestId, entry.position, attributionPolicy)
+    const send = (change: LabelChange): void => {
+      this.counts.corrections++
+      const frozen = frozenPart(entry, id, eventTimeMs, out.receivedTimeMs)
+      const { before, after, weight } = change
+      const labels = { before: encodeFloats(before), after: encodeFloats(after), weight }
+      out.emit(entry.page.userId, { type: 'LabelCorrection', ...frozen, ...labels } satisfies LabelCorrection)
     }
-    out.emit(page.userId, correction)
+    const isSampled = weight === 0 || weight > 1
+    if (!isSampled || isNegative(outcome.view, outcome.marks, after)) {
+      if (weight > 0) send({ before, after, weight })
+      return
+    }
+    // Something came of it: it stands for itself from now on, as every such entry does, and for ever.
+    outcome.weight = 1
+    if (weight === 0) this.sendExample(entry, outcome, id, eventTimeMs, out)
+    else {
+      send({ before, after: unknownLabels, weight })
+      send({ before: unknownLabels, after, weight: 1 })
+    }
   }
 
   dump(): Uint8Array {
