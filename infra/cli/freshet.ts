@@ -189,9 +189,14 @@ command('snapshot', 'what owners of parameters stored: list, or verify, which fo
   .action(runs(() => import('./commands/snapshot.ts')))
 
 command('model', 'how the parameters stand, the model as it was at an earlier position, or another model')
-  .argument('<action>', 'status, rollback or promote')
-  .option('--model <name>', 'status: of all by default; rollback: of the one that ranks; promote: one that ran before')
-  .option('--run <folder>', 'promote: the run that freshet train made')
+  .argument('<action>', 'status, rollback, shadow or promote')
+  .option(
+    '--model <name>',
+    'status: of all by default; rollback: of the one that ranks; shadow, promote: one that ran before',
+  )
+  .option('--run <folder>', 'shadow, promote: the run that freshet train made')
+  .option('--spec <file>', 'shadow: of a model that has learned nothing yet')
+  .option('--end <name>', 'shadow: the one that is to learn no more')
   .option(
     '--to <position>',
     'rollback: from here on nothing counts; latest undoes nothing and publishes what is held back',

@@ -1,5 +1,5 @@
 // freshet model status: how the parameters stand. freshet model rollback: the model as it was at an earlier position; promote:
-// another model from the next start on; both by an event that a restart does not undo.
+// another model from the next start on; shadow: a model that learns beside it. All by events that a restart does not undo.
 import { resolve } from 'node:path'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
 import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
@@ -8,9 +8,11 @@ import { modelSetup } from '../../processes/model-setup.ts'
 import { withPromotedModel } from '../../processes/promoted-model.ts'
 import { commandConfig } from '../command-config.ts'
 import { openConfiguredLog } from '../command-log.ts'
-import { foldsOf } from '../model-folds.ts'
+import { foldsOf, shadowFolds } from '../model-folds.ts'
+import { learnersText, modelLearners } from '../model-learners.ts'
 import { promoteKnown, promoteRun } from '../model-promotion.ts'
 import { rollBack } from '../model-rollback.ts'
+import { endShadow, shadowKnown, shadowRun, shadowSpec } from '../model-shadow.ts'
 import { modelBuckets } from '../model-status.ts'
 import { type Output, output } from '../output.ts'
 import { parsePosition } from '../position.ts'
@@ -21,8 +23,10 @@ export async function run([action]: string[], options: Record<string, unknown>):
   if (action === 'status') await status(out, options)
   else if (action === 'rollback') await rollback(out, options)
   else if (action === 'promote') await promote(out, options)
+  else if (action === 'shadow') await shadow(out, options)
   else {
-    const remedy = 'write model status, model rollback --to POSITION or model promote --run FOLDER'
+    const remedy =
+      'write model status, model rollback --to POSITION, model shadow --run FOLDER or model promote --run FOLDER'
     throw new FreshetError('usage', `model ${action}: ${remedy}`)
   }
 }
@@ -32,7 +36,9 @@ async function status(out: Output, options: Record<string, unknown>): Promise<vo
   const log = await openConfiguredLog(configured)
   try {
     const config = await withPromotedModel(log, configured)
-    const folds = foldsOf(config, modelSetup(config), options)
+    const folds = foldsOf(config, modelSetup(config), options, await shadowFolds(config, log))
+    const all = await modelLearners(config.dataDir)
+    const learners = all.filter(({ model }) => options.model === undefined || model === options.model)
     const buckets = await modelBuckets(folds, { config, log, blobs: readBlobs(config), runtime: systemRuntime })
     const held = buckets.filter((bucket) => bucket.held !== null).length
     const rows = buckets.map((one) => [
@@ -47,7 +53,8 @@ async function status(out: Output, options: Record<string, unknown>): Promise<vo
     ])
     const header = ['model', 'bucket', 'owner', 'version', 'lineage', 'next offset', 'held', 'as told by']
     const advice = held > 0 ? '\n\nheld: freshet model rollback --to ts=... undoes, --to latest publishes as it is' : ''
-    out.result({ buckets, held }, `${tableText(header, rows)}${advice}`)
+    const quality = learners.length > 0 ? `\n\n${learnersText(learners)}` : ''
+    out.result({ buckets, held, learners }, `${tableText(header, rows)}${advice}${quality}`)
   } finally {
     await log.close()
   }
@@ -64,7 +71,7 @@ async function rollback(out: Output, options: Record<string, unknown>): Promise<
     const config = await withPromotedModel(log, configured)
     const setup = modelSetup(config)
     const model = options.model === undefined ? setup.spec.model : String(options.model)
-    const folds = foldsOf(config, setup, { model })
+    const folds = foldsOf(config, setup, { model }, await shadowFolds(config, log))
     const event = await rollBack(model, folds, position, { log, blobs: readBlobs(config), runtime: systemRuntime })
     const { eventId, offsets, until } = event
     const undone = Object.entries(until).reduce((sum, [place, end]) => sum + end - offsets[place]!, 0)
@@ -100,6 +107,37 @@ async function promote(out: Output, options: Record<string, unknown>): Promise<v
       { model: event.model, eventId: event.eventId, from },
       `${event.model} runs from the next start on${begins}`,
     )
+  } finally {
+    await log.close()
+  }
+}
+
+async function shadow(out: Output, options: Record<string, unknown>): Promise<void> {
+  const { run, spec, model, end } = options
+  if ([run, spec, model, end].filter((one) => one !== undefined).length !== 1) {
+    throw new FreshetError(
+      'usage',
+      'model shadow: add --run FOLDER of a run, --spec FILE of a new model, --model NAME of one that ran before, or --end NAME',
+    )
+  }
+  const config = commandConfig(options)
+  const log = await openConfiguredLog(config)
+  try {
+    const sources = { log, blobs: writtenBlobs(config, 'promotion'), runtime: systemRuntime }
+    if (end !== undefined) {
+      const event = await endShadow(String(end), sources)
+      const words = `${event.model} does not learn any more; what it learned stays`
+      return out.result({ model: event.model, eventId: event.eventId, ended: true }, words)
+    }
+    const { event, from } =
+      run !== undefined
+        ? await shadowRun(resolve(String(run)), config, sources)
+        : spec !== undefined
+          ? await shadowSpec(resolve(String(spec)), config, sources)
+          : await shadowKnown(String(model), config, sources)
+    const where = model !== undefined ? '' : from === null ? ', from all that the log holds' : `, from ${from} on`
+    const words = `${event.model} learns beside the model that serves${where}; freshet model status compares them`
+    out.result({ model: event.model, eventId: event.eventId, from, ended: false }, words)
   } finally {
     await log.close()
   }
