@@ -1,9 +1,9 @@
 // One table's part in a training batch, in three steps: the distinct ids of both sides are collected; their values, filled
 // in by whoever has them, are pooled into the two inputs; the inputs' gradients are summed back, one row per id.
 import type { FeatureRow } from '../schemas/layouts/feature-row.ts'
-import type { InputLayout, SlotBlock } from './model/model-layout.ts'
+import type { InputLayout } from './model/model-layout.ts'
 import { IdBatch } from './table/id-batch.ts'
-import { newestEventTimes, poolMean, unpoolMean } from './table/pooling.ts'
+import { gatherPresent, newestEventTimes, type PooledSlots, poolMean, unpoolMean } from './table/pooling.ts'
 
 export interface SidePair<T> {
   readonly query: T
@@ -29,24 +29,29 @@ export interface RowGradients {
 export class TableBatch {
   readonly table: string
   readonly dimension: number
-  readonly #blocks: SidePair<readonly SlotBlock[]>
+  readonly #slots: SidePair<PooledSlots>
   readonly #columns: SidePair<number>
-  readonly #slotWidths: Uint32Array
+  readonly #slotsPerRow: number
   readonly #idsPerRow: number
   readonly #batch = new IdBatch()
+  /** Of the ids present, row by row, the query side first. */
   #ids = new BigUint64Array(0)
+  #halves = new Uint32Array(0)
+  /** How many are present, by row and slot. */
+  #counts = new Uint32Array(0)
+  /** Where the ids of each row end. */
+  #ends = new Uint32Array(0)
   #values = new Float32Array(0)
-  #pooled = new Float32Array(0)
   #eventTimesMs = new Float64Array(0)
 
   constructor(table: string, query: InputLayout, entry: InputLayout) {
-    const blocksOf = (layout: InputLayout) => layout.tables.find((own) => own.table === table)?.blocks ?? []
     this.table = table
     this.dimension = query.dimension
-    this.#blocks = { query: blocksOf(query), entry: blocksOf(entry) }
+    this.#slots = { query: slotsOf(table, query), entry: slotsOf(table, entry) }
     this.#columns = { query: query.columns, entry: entry.columns }
-    this.#slotWidths = Uint32Array.from([...this.#blocks.query, ...this.#blocks.entry], (block) => block.width)
-    this.#idsPerRow = this.#slotWidths.reduce((sum, width) => sum + width, 0)
+    const widths = [...this.#slots.query.widths, ...this.#slots.entry.widths]
+    this.#slotsPerRow = widths.length
+    this.#idsPerRow = widths.reduce((sum, width) => sum + width, 0)
   }
 
   /** Distinct ids of the batch: the first `count`. */
@@ -65,25 +70,38 @@ export class TableBatch {
 
   collect(rows: readonly SidePair<FeatureRow>[]): void {
     this.#reserve(rows.length)
-    for (let rowIndex = 0, position = 0; rowIndex < rows.length; rowIndex++) {
-      position = copyIds(rows[rowIndex]!.query.ids, this.#blocks.query, this.#ids, position)
-      position = copyIds(rows[rowIndex]!.entry.ids, this.#blocks.entry, this.#ids, position)
+    const { query, entry } = this.#slots
+    const entryCell = query.starts.length
+    let place = 0
+    for (let rowIndex = 0; rowIndex < rows.length; rowIndex++) {
+      const row = rows[rowIndex]!
+      const cell = rowIndex * this.#slotsPerRow
+      place = gatherPresent(query, row.query.ids, this.#halves, place, this.#counts, cell)
+      place = gatherPresent(entry, row.entry.ids, this.#halves, place, this.#counts, cell + entryCell)
+      this.#ends[rowIndex] = place
     }
-    this.#batch.build(this.#ids, rows.length * this.#idsPerRow)
+    this.#batch.build(this.#ids, place)
   }
 
   /** Writes the pooled slots of every row into both inputs. */
   pool(rowCount: number, inputs: SidePair<Float32Array>): void {
-    poolMean(this.#batch, this.#values, this.dimension, this.#slotWidths, rowCount, this.#pooled)
-    this.#exchange(rowCount, inputs, copyOut)
+    const { query, entry } = this.#slots
+    const { index } = this.#batch
+    const [counts, values, entryCell] = [this.#counts, this.#values, query.starts.length]
+    const { query: queryColumns, entry: entryColumns } = this.#columns
+    for (let rowIndex = 0, place = 0; rowIndex < rowCount; rowIndex++) {
+      const cell = rowIndex * this.#slotsPerRow
+      const [queryStart, entryStart] = [rowIndex * queryColumns, rowIndex * entryColumns]
+      place = poolMean(query, index, place, counts, cell, values, this.dimension, inputs.query, queryStart)
+      place = poolMean(entry, index, place, counts, cell + entryCell, values, this.dimension, inputs.entry, entryStart)
+    }
   }
 
   /** The gradients of the rows pooled last; overwrites their values. */
   gradients(rowCount: number, sides: SidePair<Float32Array>, eventTimesMs: Float64Array): RowGradients {
     const batch = this.#batch
-    this.#exchange(rowCount, sides, copyIn)
-    unpoolMean(batch, this.#pooled, this.dimension, this.#slotWidths, rowCount, this.#values)
-    newestEventTimes(batch, eventTimesMs, this.#idsPerRow, rowCount, this.#eventTimesMs)
+    this.#unpool(rowCount, sides)
+    newestEventTimes(batch, this.#ends, eventTimesMs, rowCount, this.#eventTimesMs)
     const rows = {
       table: this.table,
       dimension: this.dimension,
@@ -95,46 +113,39 @@ export class TableBatch {
     return { ...rows, ...keepMoving(rows) }
   }
 
-  #exchange(rowCount: number, sides: SidePair<Float32Array>, copy: CopyBlock): void {
-    const { dimension } = this
-    const { query, entry } = this.#blocks
-    for (let rowIndex = 0, offset = 0; rowIndex < rowCount; rowIndex++) {
-      for (let index = 0; index < query.length; index++, offset += dimension) {
-        copy(this.#pooled, offset, sides.query, rowIndex * this.#columns.query + query[index]!.column, dimension)
-      }
-      for (let index = 0; index < entry.length; index++, offset += dimension) {
-        copy(this.#pooled, offset, sides.entry, rowIndex * this.#columns.entry + entry[index]!.column, dimension)
-      }
+  #unpool(rowCount: number, sides: SidePair<Float32Array>): void {
+    const { query, entry } = this.#slots
+    const { index, uniqueCount } = this.#batch
+    const [counts, values, entryCell] = [this.#counts, this.#values, query.starts.length]
+    const { query: queryColumns, entry: entryColumns } = this.#columns
+    values.fill(0, 0, uniqueCount * this.dimension)
+    for (let rowIndex = 0, place = 0; rowIndex < rowCount; rowIndex++) {
+      const cell = rowIndex * this.#slotsPerRow
+      const [queryStart, entryStart] = [rowIndex * queryColumns, rowIndex * entryColumns]
+      place = unpoolMean(query, index, place, counts, cell, sides.query, queryStart, this.dimension, values)
+      place = unpoolMean(entry, index, place, counts, cell + entryCell, sides.entry, entryStart, this.dimension, values)
     }
   }
 
   #reserve(rowCount: number): void {
+    if (rowCount <= this.#ends.length) return
     const count = rowCount * this.#idsPerRow
-    if (count <= this.#ids.length) return
     this.#ids = new BigUint64Array(count)
+    this.#halves = new Uint32Array(this.#ids.buffer)
+    this.#counts = new Uint32Array(rowCount * this.#slotsPerRow)
+    this.#ends = new Uint32Array(rowCount)
     this.#values = new Float32Array(count * this.dimension)
-    this.#pooled = new Float32Array(rowCount * this.#slotWidths.length * this.dimension)
     this.#eventTimesMs = new Float64Array(count)
   }
 }
 
-type CopyBlock = (pooled: Float32Array, offset: number, side: Float32Array, start: number, dimension: number) => void
-
-function copyOut(pooled: Float32Array, offset: number, side: Float32Array, start: number, dimension: number): void {
-  for (let column = 0; column < dimension; column++) side[start + column] = pooled[offset + column]!
-}
-
-function copyIn(pooled: Float32Array, offset: number, side: Float32Array, start: number, dimension: number): void {
-  for (let column = 0; column < dimension; column++) pooled[offset + column] = side[start + column]!
-}
-
-function copyIds(from: BigUint64Array, blocks: readonly SlotBlock[], to: BigUint64Array, start: number): number {
-  let position = start
-  for (let blockIndex = 0; blockIndex < blocks.length; blockIndex++) {
-    const block = blocks[blockIndex]!
-    for (let index = block.start; index < block.start + block.width; index++) to[position++] = from[index]!
+function slotsOf(table: string, layout: InputLayout): PooledSlots {
+  const blocks = layout.tables.find((own) => own.table === table)?.blocks ?? []
+  return {
+    starts: Uint32Array.from(blocks, (block) => block.start),
+    widths: Uint32Array.from(blocks, (block) => block.width),
+    columns: Uint32Array.from(blocks, (block) => block.column),
   }
-  return position
 }
 
 /** Moves the rows that change something to the front, in their order. */

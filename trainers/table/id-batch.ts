@@ -46,7 +46,8 @@ export class IdBatch {
     this.#reserve(count)
     const halves = new Uint32Array(ids.buffer, ids.byteOffset, count * 2)
     this.#count = count
-    const places = this.#places.fill(0)
+    // A small batch after a large one need not clear all.
+    const places = this.#places.fill(0, 0, placesFor(count))
     this.#uniqueCount = indexIds(halves, count, places, this.#uniqueHalves, this.#occurrences, this.#index)
   }
 
@@ -61,6 +62,11 @@ export class IdBatch {
   }
 }
 
+/** A power of two, at least twice the count. */
+function placesFor(count: number): number {
+  return 2 ** Math.ceil(Math.log2(2 * Math.max(1, count)))
+}
+
 /** Returns the number of distinct ids. Ids are pairs of 32-bit halves, because comparing bigints would allocate them. */
 function indexIds(
   halves: Uint32Array,
@@ -70,7 +76,7 @@ function indexIds(
   occurrences: Uint32Array,
   index: Uint32Array,
 ): number {
-  const mask = places.length - 1
+  const mask = placesFor(count) - 1
   let uniqueCount = 0
   for (let position = 0; position < count; position++) {
     const low = halves[position * 2]!

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { absentIndex, IdBatch } from './id-batch.ts'
-import { newestEventTimes, poolMean, unpoolMean } from './pooling.ts'
+import { gatherPresent, newestEventTimes, poolMean, unpoolMean } from './pooling.ts'
 
 const anyId = fc.oneof(fc.bigInt(0n, 6n), fc.bigInt(0n, 2n ** 64n - 1n), fc.constant(0n), fc.constant(1n << 32n))
 
@@ -78,10 +78,15 @@ describe('pooling', () => {
   test('has as its reverse the transpose: <pooled, g> = <rows, reverse of g>', () => {
     fc.assert(
       fc.property(anyCase, (each) => {
-        const { batch, rows, pooled } = pool(each)
+        const { slots, batch, counts, rows, pooled } = pool(each)
+        const { batchSize, dimension } = each
         const gradient = Float32Array.from(pooled, (_, index) => ((index * 37) % 11) - 5)
-        const reversed = new Float32Array(rows.length).fill(9)
-        unpoolMean(batch, gradient, each.dimension, each.slotWidths, each.batchSize, reversed)
+        const reversed = new Float32Array(rows.length)
+        const slotCount = slots.starts.length
+        for (let example = 0, place = 0; example < batchSize; example++) {
+          const cell = example * slotCount
+          place = unpoolMean(slots, batch.index, place, counts, cell, gradient, cell * dimension, dimension, reversed)
+        }
         assert.ok(Math.abs(inner(pooled, gradient) - inner(rows, reversed)) < 1e-3)
       }),
     )
@@ -89,20 +94,38 @@ describe('pooling', () => {
 
   test('keeps the newest event time per id', () => {
     const batch = new IdBatch()
-    batch.build(BigUint64Array.of(5n, 0n, 6n, 5n, 6n, 7n), 6)
+    batch.build(BigUint64Array.of(5n, 6n, 5n, 6n, 7n), 5)
     const out = new Float64Array(3)
-    newestEventTimes(batch, Float64Array.of(20, -1, 10), 2, 3, out)
+    newestEventTimes(batch, Uint32Array.of(1, 3, 5), Float64Array.of(20, -1, 10), 3, out)
     assert.deepEqual([...out], [20, 10, 10])
   })
 })
 
+/** Each example's ids lie slot after slot, and its pooled columns too. */
 function pool({ ids, slotWidths, batchSize, dimension }: PoolCase) {
+  const starts = slotWidths.map((_, slot) => slotWidths.subarray(0, slot).reduce((sum, width) => sum + width, 0))
+  const slots = { starts, widths: slotWidths, columns: starts.map((_, slot) => slot * dimension) }
+  const idsPerExample = ids.length / Math.max(1, batchSize)
+  const gathered = new BigUint64Array(ids.length)
+  const counts = new Uint32Array(batchSize * slotWidths.length)
+  let count = 0
+  for (let example = 0; example < batchSize; example++) {
+    const own = ids.subarray(example * idsPerExample, (example + 1) * idsPerExample)
+    count = gatherPresent(slots, own, new Uint32Array(gathered.buffer), count, counts, example * slotWidths.length)
+  }
+  assert.deepEqual(
+    gathered.subarray(0, count),
+    ids.filter((id) => id !== 0n),
+  )
   const batch = new IdBatch()
-  batch.build(ids, ids.length)
+  batch.build(gathered, count)
   const rows = Float32Array.from({ length: batch.uniqueCount * dimension }, (_, index) => ((index * 29) % 17) / 7 - 1)
   const pooled = new Float32Array(batchSize * slotWidths.length * dimension).fill(9)
-  poolMean(batch, rows, dimension, slotWidths, batchSize, pooled)
-  return { batch, rows, pooled }
+  for (let example = 0, place = 0; example < batchSize; example++) {
+    const cell = example * slotWidths.length
+    place = poolMean(slots, batch.index, place, counts, cell, rows, dimension, pooled, cell * dimension)
+  }
+  return { slots, counts, batch, rows, pooled }
 }
 
 function inner(left: Float32Array, right: Float32Array): number {

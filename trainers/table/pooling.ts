@@ -1,114 +1,128 @@
-// Mean pooling of embedding rows per slot, and its exact reverse for gradients. A batch holds, per example, the ids of slot
-// 0, then of slot 1, and so on, `slotWidths[slot]` places each, absent ones marked by id 0. All sums are float32 in position
-// order, so equal batches give equal bytes.
+// Mean pooling of embedding rows per slot, and its exact reverse for gradients. Of an example's ids only those present are
+// gathered, slot by slot, with how many each slot has. All sums are float32 in the order of the ids, so equal batches give
+// equal bytes.
 
-import { assert } from '../../streams/runtime/errors.ts'
 import { absentIndex, type IdBatch } from './id-batch.ts'
 
-/** `rows`: uniqueCount x dimension. `out`: batchSize x (slots x dimension), zeros where a slot has no id. */
-export function poolMean(
-  batch: IdBatch,
-  rows: Float32Array,
-  dimension: number,
-  slotWidths: Uint32Array,
-  batchSize: number,
-  out: Float32Array,
-): void {
-  checkShape(batch, rows, dimension, slotWidths, batchSize, out)
-  const { index } = batch
-  let position = 0
-  let outOffset = 0
-  for (let example = 0; example < batchSize; example++) {
-    for (let slot = 0; slot < slotWidths.length; slot++) {
-      const end = position + slotWidths[slot]!
-      let present = 0
-      for (; position < end; position++) {
-        const unique = index[position]!
-        if (unique === absentIndex) continue
-        const rowOffset = unique * dimension
-        if (present === 0) {
-          for (let column = 0; column < dimension; column++) out[outOffset + column] = rows[rowOffset + column]!
-        } else {
-          for (let column = 0; column < dimension; column++) out[outOffset + column]! += rows[rowOffset + column]!
-        }
-        present++
-      }
-      if (present === 0) out.fill(0, outOffset, outOffset + dimension)
-      else if (present > 1) {
-        for (let column = 0; column < dimension; column++) out[outOffset + column]! /= present
-      }
-      outOffset += dimension
-    }
-  }
+/** Slots of one side of an example; id 0 is absent. One entry per slot in each array. */
+export interface PooledSlots {
+  /** First of the slot's places among the side's ids. */
+  readonly starts: Uint32Array
+  readonly widths: Uint32Array
+  /** First of the slot's columns in the side's input. */
+  readonly columns: Uint32Array
 }
 
 /**
- * Gradient of `poolMean`: each present id of a slot gets its share, the slot's gradient divided by how many are present,
- * summed over the batch. `gradient`: batchSize x (slots x dimension). `out`: uniqueCount x dimension, overwritten.
+ * Copies the ids present in each slot to `to` from place `at` on, and writes how many each slot has to `counts` from `cell`
+ * on. Ids in `to` are pairs of 32-bit halves, because copying bigints may allocate them. Returns the place after the last.
  */
-export function unpoolMean(
-  batch: IdBatch,
-  gradient: Float32Array,
-  dimension: number,
-  slotWidths: Uint32Array,
-  batchSize: number,
-  out: Float32Array,
-): void {
-  checkShape(batch, out, dimension, slotWidths, batchSize, gradient)
-  const { index } = batch
-  out.fill(0, 0, batch.uniqueCount * dimension)
-  let position = 0
-  let gradientOffset = 0
-  for (let example = 0; example < batchSize; example++) {
-    for (let slot = 0; slot < slotWidths.length; slot++) {
-      const end = position + slotWidths[slot]!
-      let present = 0
-      for (let place = position; place < end; place++) if (index[place] !== absentIndex) present++
-      for (; position < end; position++) {
-        const unique = index[position]!
-        if (unique === absentIndex) continue
-        const outOffset = unique * dimension
-        for (let column = 0; column < dimension; column++) {
-          out[outOffset + column]! += Math.fround(gradient[gradientOffset + column]! / present)
-        }
-      }
-      gradientOffset += dimension
+export function gatherPresent(
+  slots: PooledSlots,
+  ids: BigUint64Array,
+  to: Uint32Array,
+  at: number,
+  counts: Uint32Array,
+  cell: number,
+): number {
+  const { starts, widths } = slots
+  const halves = new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2)
+  let place = at
+  for (let slot = 0; slot < starts.length; slot++) {
+    const before = place
+    const start = starts[slot]!
+    for (let index = start, end = start + widths[slot]!; index < end; index++) {
+      const low = halves[index * 2]!
+      const high = halves[index * 2 + 1]!
+      if ((low | high) === 0) continue
+      to[place * 2] = low
+      to[place * 2 + 1] = high
+      place++
     }
+    counts[cell + slot] = place - before
   }
+  return place
 }
 
-/** Newest event time behind each unique id: `out[uniqueCount]` from one time per example. What `Table.push` asks for. */
+/** Mean of the rows of each slot's ids, gathered from `at` and `cell` on, into the columns of an input row that begins at
+ *  `start`; zeros where a slot has none. `rows`: one per unique id of the batch. Returns the place after the last id. */
+export function poolMean(
+  slots: PooledSlots,
+  index: Uint32Array,
+  at: number,
+  counts: Uint32Array,
+  cell: number,
+  rows: Float32Array,
+  dimension: number,
+  out: Float32Array,
+  start: number,
+): number {
+  const { columns } = slots
+  let place = at
+  for (let slot = 0; slot < columns.length; slot++) {
+    const to = start + columns[slot]!
+    const present = counts[cell + slot]!
+    if (present === 0) {
+      for (let column = 0; column < dimension; column++) out[to + column] = 0
+      continue
+    }
+    let from = index[place++]! * dimension
+    for (let column = 0; column < dimension; column++) out[to + column] = rows[from + column]!
+    if (present === 1) continue
+    for (let more = 1; more < present; more++) {
+      from = index[place++]! * dimension
+      for (let column = 0; column < dimension; column++) out[to + column] = out[to + column]! + rows[from + column]!
+    }
+    for (let column = 0; column < dimension; column++) out[to + column] = out[to + column]! / present
+  }
+  return place
+}
+
+/** Gradient of `poolMean`, added to `out` (one row per unique id of the batch): each id of a slot gets its share, the slot's
+ *  gradient divided by how many there are. Returns the place after the last id. */
+export function unpoolMean(
+  slots: PooledSlots,
+  index: Uint32Array,
+  at: number,
+  counts: Uint32Array,
+  cell: number,
+  gradient: Float32Array,
+  start: number,
+  dimension: number,
+  out: Float32Array,
+): number {
+  const { columns } = slots
+  let place = at
+  for (let slot = 0; slot < columns.length; slot++) {
+    const from = start + columns[slot]!
+    const present = counts[cell + slot]!
+    for (let count = 0; count < present; count++) {
+      const to = index[place++]! * dimension
+      for (let column = 0; column < dimension; column++) {
+        out[to + column] = out[to + column]! + Math.fround(gradient[from + column]! / present)
+      }
+    }
+  }
+  return place
+}
+
+/** Newest event time behind each unique id: `out[uniqueCount]` from one time per example, whose ids end before
+ *  `ends[example]`. What `Table.push` asks for. */
 export function newestEventTimes(
   batch: IdBatch,
+  ends: Uint32Array,
   eventTimesMs: Float64Array,
-  idsPerExample: number,
   batchSize: number,
   out: Float64Array,
 ): void {
-  assert(batch.count === batchSize * idsPerExample, `batch of ${batch.count} ids, not ${batchSize} x ${idsPerExample}`)
-  assert(eventTimesMs.length >= batchSize && out.length >= batch.uniqueCount, 'an array is too short')
   const { index } = batch
   out.fill(Number.NEGATIVE_INFINITY, 0, batch.uniqueCount)
-  let position = 0
+  let place = 0
   for (let example = 0; example < batchSize; example++) {
     const eventTimeMs = eventTimesMs[example]!
-    for (const end = position + idsPerExample; position < end; position++) {
-      const unique = index[position]!
+    for (const end = ends[example]!; place < end; place++) {
+      const unique = index[place]!
       if (unique !== absentIndex && eventTimeMs > out[unique]!) out[unique] = eventTimeMs
     }
   }
-}
-
-function checkShape(
-  batch: IdBatch,
-  rows: Float32Array,
-  dimension: number,
-  slotWidths: Uint32Array,
-  batchSize: number,
-  pooled: Float32Array,
-): void {
-  const idsPerExample = slotWidths.reduce((sum, width) => sum + width, 0)
-  assert(batch.count === batchSize * idsPerExample, `batch of ${batch.count} ids, not ${batchSize} x ${idsPerExample}`)
-  assert(rows.length >= batch.uniqueCount * dimension, 'fewer rows than unique ids')
-  assert(pooled.length >= batchSize * slotWidths.length * dimension, 'the pooled array is too short')
 }
