@@ -176,7 +176,7 @@ class DrillRig implements Rig {
 
   async close(): Promise<void> {
     const { topology, brokers, disk } = this.parts
-    this.clients.finish()
+    this.clients.giveUp()
     await topology.abandon()
     await this.log?.close().catch(() => {})
     await brokers.stop()

@@ -70,6 +70,7 @@ export class PersistentClients {
   private isConnected = false
   private connected = Promise.withResolvers<JsonClient>()
   private stopping = false
+  private isGivenUp = false
 
   constructor(options: PersistentClientsOptions) {
     this.options = options
@@ -106,6 +107,12 @@ export class PersistentClients {
 
   finish(): void {
     this.stopping = true
+  }
+
+  /** Nobody will answer any more: what is under way stays without an acknowledgement. */
+  giveUp(): void {
+    this.stopping = true
+    this.isGivenUp = true
   }
 
   private async liveAs(user: number): Promise<void> {
@@ -152,7 +159,7 @@ export class PersistentClients {
   private async deliver(events: readonly SentEvent[], random: SeededRandom): Promise<void> {
     const isPatient = !random.chance(giveUpChance)
     const isRepeated = random.chance(repeatChance)
-    for (let isSure = false; ; ) {
+    for (let isSure = false; !this.isGivenUp; ) {
       const reply = await this.send('POST', '/v1/events', { events })
       if (reply?.status === 202) {
         this.acknowledged(events, reply.body as Intake, isSure)
