@@ -1,7 +1,8 @@
 // A disk of a few hundred megabytes that a drill may fill to the last byte: a tmpfs, which takes root to mount.
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { appendFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import process from 'node:process'
 import { promisify } from 'node:util'
 import { FreshetError } from '../../streams/runtime/errors.ts'
 
@@ -24,6 +25,9 @@ export async function smallDisk(folder: string): Promise<SmallDisk> {
       cause,
     })
   })
+  // A drill that is told to end leaves no mount behind.
+  const unmount = () => void spawnSync('umount', ['-l', folder])
+  process.once('exit', unmount)
   const ballast = join(folder, 'ballast')
   return {
     folder,
@@ -36,6 +40,7 @@ export async function smallDisk(folder: string): Promise<SmallDisk> {
     },
     free: () => rm(ballast, { force: true }),
     async remove() {
+      process.off('exit', unmount)
       await run('umount', ['-l', folder])
     },
   }
