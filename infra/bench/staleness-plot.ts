@@ -22,8 +22,9 @@ export async function plotStaleness(results: readonly StalenessResult[], title: 
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     background: 'white',
     padding: 12,
-    title: { text: title, anchor: 'start', fontSize: 14, offset: 14 },
+    title: { text: title, anchor: 'start', fontSize: 14, offset: 8 },
     columns: 2,
+    align: 'each',
     spacing: 28,
     concat: panels.map(({ title: text, own }) => panelOf(text, own)),
   }
@@ -50,10 +51,10 @@ function panelOf(title: string, results: readonly StalenessResult[]): Panel {
     field: 'frozen',
     type: 'nominal',
     scale: { domain: [...kinds], range: [plotColors[0], plotColors[1]] },
-    legend: { title: 'what is renewed so often', orient: 'bottom' },
+    legend: { title: null, orient: 'bottom' },
   } as const
-  const xOffset = { field: 'frozen', scale: { domain: [...kinds], range: [-5, 5] } } as const
-  const y = { type: 'quantitative', axis: { title: 'AUC less that of the freshest weights', format: '+.3f' } } as const
+  const xOffset = { field: 'frozen', scale: { domain: [...kinds] } } as const
+  const y = { type: 'quantitative', axis: { title: 'AUC less that of 1 s', format: '+.3f' } } as const
   return {
     width: 300,
     height: 170,
