@@ -22,9 +22,8 @@ export function encodeFeatureRow(ids: BigUint64Array, dense: Float32Array): Uint
 export function decodeFeatureRow(bytes: Uint8Array): FeatureRow {
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
   if (aligned.byteLength < headerBytes) throw new RangeError(`feature row of ${aligned.byteLength} bytes has no header`)
-  const header = new DataView(aligned.buffer, aligned.byteOffset, headerBytes)
-  const idCount = header.getUint16(0, true)
-  const denseCount = header.getUint16(2, true)
+  const idCount = aligned[0]! | (aligned[1]! << 8)
+  const denseCount = aligned[2]! | (aligned[3]! << 8)
   const want = headerBytes + idCount * 8 + denseCount * 4
   if (aligned.byteLength !== want) throw new RangeError(`feature row of ${aligned.byteLength} bytes, expected ${want}`)
   const start = aligned.byteOffset + headerBytes
