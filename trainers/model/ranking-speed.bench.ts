@@ -1,7 +1,7 @@
 // How long scoring a page of 500 candidates takes with the shipped spec, rows in WebAssembly tables. Prints one JSON line.
 
 import type { FeatureRow } from '../../schemas/layouts/feature-row.ts'
-import type { Feature } from '../../streams/features/feature.ts'
+import { defaultFeatures } from '../../streams/features/default-features.ts'
 import { featureSet } from '../../streams/features/feature-set.ts'
 import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
 import { wasmTable } from '../table/wasm-table.ts'
@@ -13,44 +13,8 @@ import { foryouSpec } from './shipped-specs.ts'
 const candidates = 500
 const rounds = 60
 
-const widths: Record<'query' | 'entry', Record<string, number>> = {
-  query: {
-    user: 1,
-    region: 1,
-    language: 1,
-    device: 1,
-    network: 1,
-    hour: 1,
-    weekday: 1,
-    surface: 1,
-    userAttributes: 24,
-    interests: 8,
-    recentPositive: 12,
-    recentNegative: 8,
-    userXsurface: 1,
-  },
-  entry: {
-    video: 1,
-    creator: 1,
-    sound: 1,
-    hashtags: 6,
-    durationBand: 1,
-    videoLanguage: 1,
-    videoAttributes: 8,
-    userXcreator: 1,
-    userXhashtag: 6,
-    userXdurationBand: 1,
-    videoXsurface: 1,
-    hashtagXsurface: 6,
-  },
-}
-const feature = (side: 'query' | 'entry', denseCount: number): Feature => ({
-  name: side,
-  slots: Object.entries(widths[side]).map(([name, width]) => ({ name, side, width })),
-  dense: Array.from({ length: denseCount }, (_, index) => ({ name: `${side}.rate.${index}`, side })),
-})
-/** The shipped slots at their widths, all filled, with as many dense values as the default features have but the content's. */
-export const wideFeatures = featureSet([feature('query', 23), feature('entry', 76)])
+/** The shipped features; rows of them are filled throughout. */
+export const wideFeatures = featureSet(defaultFeatures)
 
 export function randomRow(side: 'query' | 'entry', random: () => number): FeatureRow {
   const layout = wideFeatures[side]
