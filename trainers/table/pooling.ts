@@ -96,6 +96,11 @@ export function unpoolMean(
   for (let slot = 0; slot < columns.length; slot++) {
     const from = start + columns[slot]!
     const present = counts[cell + slot]!
+    if (present === 1) {
+      const to = index[place++]! * dimension
+      for (let column = 0; column < dimension; column++) out[to + column] = out[to + column]! + gradient[from + column]!
+      continue
+    }
     for (let count = 0; count < present; count++) {
       const to = index[place++]! * dimension
       for (let column = 0; column < dimension; column++) {
