@@ -51,6 +51,8 @@ export class KafkaMember implements GroupMember {
   private coordinator: KafkaBroker | null = null
   /** The coordinator as commits know it. */
   private commitNodeId: string | null = null
+  /** How many commits there were of each partition. */
+  private readonly commits = new Map<string, number>()
   private id = ''
   private generationId = -1
   private leaving: Promise<void> | null = null
@@ -84,11 +86,15 @@ export class KafkaMember implements GroupMember {
     return reader
   }
 
+  /** One that has to be tried again gives way to a later one of the partition: it must not land after it. */
   async commit(position: TopicPartition, next: Offset): Promise<void> {
     const { topic, partition } = position
+    const place = keyOf(position)
+    const ticket = (this.commits.get(place) ?? 0) + 1
+    this.commits.set(place, ticket)
     const { group, runtime } = this.options
     const endMs = runtime.clock.monotonicMs() + commitMsMax
-    for (;;) {
+    while (this.commits.get(place) === ticket) {
       this.checkHeld(position)
       const { generationId: groupGenerationId, id: memberId } = this
       try {
