@@ -59,14 +59,26 @@ const probabilityMin = 1e-4
 
 /** Writes the dense values of a count row into `out`; a row without outcomes gives zeros. Returns `out`. */
 export function ratesOf(row: Float32Array, means: Float32Array, out: RateBlock): RateBlock {
+  const odds = logOddsOf(means)
   for (let rate = 0; rate < rateSpecs.length; rate++) {
     const mean = means[rate]!
     const outcomes = row[perColumns[rate]!]!
     const shrunk = (row[sumColumns[rate]!]! + shrinkOutcomes * mean) / (outcomes + shrinkOutcomes)
-    out[rate] = clipDense(isProbability[rate] ? logOdds(shrunk) - logOdds(mean) : (shrunk - mean) * logSecondsScale)
+    out[rate] = clipDense(isProbability[rate] ? logOdds(shrunk) - odds[rate]! : (shrunk - mean) * logSecondsScale)
   }
   out[rateSpecs.length] = clipDense(Math.log1p(Math.max(0, row[0]!)) / 3)
   return out
+}
+
+let newestMeans: Float32Array | null = null
+let newestOdds = new Float64Array(0)
+
+/** Means are never changed in place and all rows of a page share theirs, so the newest are remembered. */
+function logOddsOf(means: Float32Array): Float64Array {
+  if (means === newestMeans) return newestOdds
+  newestMeans = means
+  newestOdds = Float64Array.from(means, logOdds)
+  return newestOdds
 }
 
 function logOdds(probability: number): number {
