@@ -14,7 +14,7 @@ import type { ImportedFiles } from './imported-files.ts'
 import type { ImportedRow } from './imported-row.ts'
 import { readMapping } from './read-mapping.ts'
 import { readTable, type TableDialect } from './text-table.ts'
-import { distinctRows, importedTimeline, inTimeOrder } from './timeline.ts'
+import { importedTimeline, inTimeOrder, repeatedRows } from './timeline.ts'
 
 export interface CsvOptions {
   /** Path of the mapping; files in it are relative to its folder. */
@@ -113,10 +113,10 @@ function csvFiles({
   const bare = bareVideos(rows, videos)
   const complaints = describeBadRows(bad)
   let repeats = rows.length
-  for (const _ of distinctRows(rows)) repeats--
+  for (const _ of repeatedRows(rows, 'drop')) repeats--
   if (repeats > 0)
     complaints.push(
-      `${counted(repeats, 'row repeats', 'rows repeat')} another's user, video and time: each counts once`,
+      `${counted(repeats, 'row repeats', 'rows repeat')} another's user, video and time: each counts once, as the first says`,
     )
   if (ignored > 0) complaints.push(`${counted(ignored, 'row', 'rows')} of events that the mapping ignores`)
   if (mapping.videos && bare.length > 0) {

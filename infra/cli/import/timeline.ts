@@ -39,17 +39,17 @@ export function inTimeOrder<Row extends { readonly timeMs: number }>(rows: reado
   return rows
 }
 
-/** Rows in time order without those that repeat (user, video, time, meaning). */
-export function* distinctRows(rows: Iterable<ImportedRow>): Generator<ImportedRow> {
-  const seen = new Set<string>()
+/** Rows in time order, repeats of (user, video, time, meaning) dropped, or kept as the first of them: it has the say. */
+export function* repeatedRows(rows: Iterable<ImportedRow>, repeats: 'keep' | 'drop'): Generator<ImportedRow> {
+  const seen = new Map<string, ImportedRow>()
   let seenTimeMs = Number.NaN
   for (const row of rows) {
     if (row.timeMs !== seenTimeMs) seen.clear()
     seenTimeMs = row.timeMs
     const key = `${row.meaning}\n${pairKey(row)}`
-    if (seen.has(key)) continue
-    seen.add(key)
-    yield row
+    const first = seen.get(key)
+    if (!first) seen.set(key, row)
+    if (!first || repeats === 'keep') yield first ?? row
   }
 }
 
@@ -59,7 +59,7 @@ export function* importedTimeline(rows: readonly ImportedRow[], options: Timelin
   const pending = new TimeHeap<() => Iterable<ImportedEngagement>>()
   const openByPair = new Map<string, OpenImpression>()
   let sequence = 0
-  for (const row of options.repeats === 'drop' ? distinctRows(ordered) : ordered) {
+  for (const row of repeatedRows(ordered, options.repeats)) {
     while (pending.size > 0 && pending.earliestMs <= row.timeMs) yield* engagements(pending.pop()())
     const { events } = options
     if (events === null) {
