@@ -5,18 +5,28 @@ import { before, describe, test } from 'node:test'
 import type { RowId } from '../../../schemas/ids.ts'
 import { heads } from '../../../schemas/labels.ts'
 import { decodeFeatureRow, type FeatureRow } from '../../../schemas/layouts/feature-row.ts'
+import { countDimension } from '../../../streams/features/count-columns.ts'
 import { countIncrements } from '../../../streams/features/count-increments.ts'
 import { defaultFeatures } from '../../../streams/features/default-features.ts'
-import { contextFixture, exampleFixture, videoFixture } from '../../../streams/features/feature-fixtures.ts'
+import type { CountReader } from '../../../streams/features/feature.ts'
+import {
+  CountsByRow,
+  contextFixture,
+  exampleFixture,
+  videoFixture,
+} from '../../../streams/features/feature-fixtures.ts'
 import { featureSet } from '../../../streams/features/feature-set.ts'
+import { emptyHistory } from '../../../streams/features/history.ts'
 import { unknownUser } from '../../../streams/features/user-facts.ts'
 import { withinGroups } from '../../../trainers/evaluation/scored-report.ts'
 import { everyone } from '../../../trainers/evaluation/user-bootstrap.ts'
 import { denseCompute } from '../../../trainers/model/compute.ts'
 import { foryouSpec } from '../../../trainers/model/shipped-specs.ts'
+import { onlineTrainer } from '../../../trainers/online-trainer.ts'
 import { wasmTable } from '../../../trainers/table/wasm-table.ts'
 import { evaluateImport, type ImportEvaluationOptions } from './evaluate-import.ts'
 import { type EvenWorldOptions, evenWorld, worldDayMs, worldStartMs } from './even-world.ts'
+import { FrozenUsers } from './frozen-users.ts'
 import { userKeyedSlots } from './user-keyed-slots.ts'
 
 const features = featureSet(defaultFeatures)
@@ -74,6 +84,30 @@ describe('frozen users', () => {
     const current = withinGroups(intervals.rows, days, false).longView.auc(users)
     assert.ok(Math.abs(frozen - 0.5) < 0.08, `${frozen}`)
     assert.ok(current < 0.4, `${current}`)
+  })
+
+  test('have the counts of each start of a day, not those of the first', () => {
+    const counts = new CountsByRow()
+    const { shard: parameters } = onlineTrainer({ spec: foryouSpec, featureSet: features, tableFactory: wasmTable })
+    const frozen = new FrozenUsers({ features, spec: foryouSpec, tableFactory: wasmTable, counts, parameters })
+    const labels = new Float32Array(heads.length).fill(1)
+    const example = exampleFixture(features, contextFixture(), videoFixture(), labels)
+    const increments = countIncrements(example, features)
+    const own = idsIn(decodeFeatureRow(example.queryFeatures), userKeyedSlots(features).query).next().value as RowId
+    const outcomesIn = (reader: CountReader): number => {
+      const row = new Float32Array(countDimension)
+      reader.read('totals', own, row)
+      return row[0]!
+    }
+    for (let day = 0; day < 3; day++) {
+      frozen.startDay()
+      for (let row = 0; row < 2; row++) {
+        frozen.keepCounts(example)
+        counts.push(increments, day * worldDayMs)
+        const view = frozen.viewOf(example.userId, emptyHistory)
+        assert.deepEqual([outcomesIn(view.counts), outcomesIn(counts)], [2 * day, 2 * day + row + 1])
+      }
+    }
   })
 
   test("do not change when the user's outcomes of the day are replaced by noise", () => {

@@ -62,7 +62,7 @@ export class FrozenUsers {
   startDay(): void {
     this.#isKeeping = true
     this.#historyByUser.clear()
-    for (const saved of Object.values(this.#savedByTable)) saved.clear()
+    for (const saved of this.#savedByTable.values()) saved.clear()
     for (const [name, table] of this.#tables) table.load(this.#parameters.tables.get(name)!.dump())
   }
 
