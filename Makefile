@@ -41,7 +41,7 @@ check: ready ## format, lint, types, generated files, tidiness, unit tests: unde
 bench: ready ## run a benchmark (NAME=table), or list them
 	@./freshet bench $(NAME) $(ARGS)
 
-references: ## a PyTorch in .build/references, which `make bench NAME=train` compares with (Python 3.10 or newer)
+references: ## PyTorch and LightGBM in .build/references, which `make bench NAME=train` and `NAME=quality` compare with (Python 3.10 or newer)
 	@sh infra/bench/references/install.sh
 
 build: ready ## install what is locked and build the WebAssembly kernels

@@ -20,6 +20,10 @@ const benchmarks: Readonly<Record<string, { readonly file: string; readonly abou
     file: '../../bench/train.ts',
     about: 'training steps beside the same model in PyTorch; DRIVER=node for another driver',
   },
+  quality: {
+    file: '../../bench/quality.ts',
+    about: 'AUC beside PyTorch and LightGBM on the KuaiRand week, paired; LOGS=F,F SCORE_FROM=T for another',
+  },
   staleness: {
     file: '../../bench/staleness.ts',
     about: 'what old weights cost on the KuaiRand week; HEAD=20000 for its head, PLOT=FILE.svg draws it',
