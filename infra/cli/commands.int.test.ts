@@ -117,7 +117,7 @@ test('wrong calls say what to write', async () => {
   for (const [parts, words] of [
     [['tail', 'nothing'], /there is no topic nothing; the topics are/],
     [['tail', 'videos', '--from', 'yesterday'], /write earliest, latest, offset=N/],
-    [['evaluate'], /give --kuairand-log/],
+    [['evaluate'], /give --from for the examples of the log/],
     [['import', 'parquet', '--log', 'x', '--users', 'x', '--videos', 'x'], /write import kuairand/],
     [['start', '--roles', 'king'], /there is no role king/],
     [['nonsense'], /freshet --help/],

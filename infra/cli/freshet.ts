@@ -21,6 +21,11 @@ function command(name: string, description: string, parent: Command = program): 
     .option('--data-dir <folder>', 'where this process keeps its log and snapshots')
 }
 
+const mappingHelp = `
+What is read is one of: the log's own examples (--from), a log of any shape by a mapping (--mapping; fields in docs/import.md),
+files of KuaiRand (--kuairand-log, --users, --videos). Try a mapping first:  freshet import csv --mapping F --check
+Heads that a mapping does not tell are not scored, and learn nothing.`
+
 const csvHelp = `
 A mapping for a file of ratings; paths in it are relative to it:
 
@@ -84,16 +89,18 @@ command('csv', 'watch logs, click logs, ratings: any delimited text, by a mappin
   .action(runs(() => import('./commands/import.ts'), 'csv'))
 
 command('evaluate', 'predict before learning, in event-time order')
-  .option('--kuairand-log <files>', 'log files, comma-separated, csv or csv.gz')
-  .option('--users <file>', 'user features')
-  .option('--videos <file>', 'video features')
   .option('--from <position>', 'evaluate the examples of the log, from here')
   .option('--to <position>', 'to here', 'latest')
+  .option('--mapping <file>', 'instead of the log: files, by a mapping as import csv takes it')
+  .option('--log <files>', "log files in place of the mapping's, comma-separated, plain or gzipped")
+  .option('--kuairand-log <files>', 'instead of the log: files of KuaiRand, comma-separated, csv or csv.gz')
+  .option('--users <file>', 'user features of KuaiRand')
+  .option('--videos <file>', 'video features of KuaiRand')
   .option('--score-from <position>', 'score only impressions from this time on, as ts=...')
-  .option('--tick-seconds <n>', 'event time that is predicted before it is learned', '300')
-  .option('--labels-delayed <ms>', 'how much later than it happened an outcome is known', '0')
+  .option('--tick-seconds <n>', 'of files: event time that is predicted before it is learned', '300')
+  .option('--labels-delayed <ms>', 'of files: how much later than it happened an outcome is known', '0')
   .option('--utc-offset <hours>', 'a day begins at midnight so far ahead of UTC', '8')
-  .option('--no-frozen', 'no second prediction with the user as of the start of the day')
+  .option('--no-frozen', 'of files: no second prediction with the user as of the start of the day')
   .option('--no-retrieval', 'no retrieval among all videos seen')
   .option('--retrieval-every <n>', 'look for each so-many-th long view', '4')
   .option('--encode-minutes <n>', 'event time after which all videos are encoded anew', '60')
@@ -101,6 +108,7 @@ command('evaluate', 'predict before learning, in event-time order')
   .option('--seed <n>', 'of the resampling', '1')
   .option('--predictions <file>', 'write predictions and labels of each scored impression, tab-separated')
   .option('--against <file>', "another model's predictions of the same impressions: print the paired difference")
+  .addHelpText('after', mappingHelp)
   .action(runs(() => import('./commands/evaluate.ts')))
 
 command('train', 'learn a range of the log again, or a log made elsewhere, into a folder per run')
@@ -115,9 +123,11 @@ command('train', 'learn a range of the log again, or a log made elsewhere, into 
   .option('--from <position>', 'learn the examples of the log, from here')
   .option('--to <position>', 'to here', 'latest')
   .option('--rehydrate', 'compute features anew from what was logged, instead of those frozen at serving', false)
-  .option('--kuairand-log <files>', 'instead of the log: files, comma-separated, csv or csv.gz')
-  .option('--users <file>', 'user features')
-  .option('--videos <file>', 'video features')
+  .option('--mapping <file>', 'instead of the log: files, by a mapping as import csv takes it')
+  .option('--log <files>', "log files in place of the mapping's, comma-separated, plain or gzipped")
+  .option('--kuairand-log <files>', 'instead of the log: files of KuaiRand, comma-separated, csv or csv.gz')
+  .option('--users <file>', 'user features of KuaiRand')
+  .option('--videos <file>', 'video features of KuaiRand')
   .option('--tick-seconds <n>', 'of files: event time that is predicted before it is learned', '300')
   .option(
     '--out <folder>',
@@ -127,6 +137,7 @@ command('train', 'learn a range of the log again, or a log made elsewhere, into 
   .option('--score-from <position>', 'score only impressions from this time on, as ts=...')
   .option('--importance-rows <n>', 'rows on which each feature is permuted; 0: none', '4096')
   .option('--utc-offset <hours>', 'a day begins at midnight so far ahead of UTC', '8')
+  .addHelpText('after', mappingHelp)
   .action(runs(() => import('./commands/train.ts')))
 
 command('compare', 'two runs over the same examples: what differs, and whether it is more than noise')

@@ -6,7 +6,7 @@ export interface DayCalibration {
   readonly predicted: number
   /** predicted / rate; NaN without a positive. */
   readonly ratio: number
-  /** Within 5 % of the rate, or within two Poisson standard errors of it where that is more. */
+  /** Within 5 % of the rate, or within two Poisson standard errors of it where that is more. True without rows. */
   readonly within: boolean
 }
 
@@ -32,6 +32,6 @@ export function dayCalibration(predictions: ArrayLike<number>, labels: ArrayLike
     rate,
     predicted,
     ratio: positives === 0 ? Number.NaN : sum / positives,
-    within: Math.abs(predicted - rate) <= Math.max(shareMax * rate, standardErrorsMax * standardError),
+    within: rows === 0 || Math.abs(predicted - rate) <= Math.max(shareMax * rate, standardErrorsMax * standardError),
   }
 }

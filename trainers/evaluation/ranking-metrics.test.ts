@@ -173,6 +173,7 @@ describe('calibration of a day', () => {
     assert.equal(within(0.0036, 25, 10_000), false)
     assert.equal(within(0.0001, 0, 10_000), true)
     assert.ok(Number.isNaN(dayCalibration([0.1], [0]).ratio))
+    assert.equal(dayCalibration([0.1], [Number.NaN]).within, true)
   })
 })
 

@@ -34,6 +34,8 @@ export interface WatchTimeReport {
 
 export interface ScoredReport extends Omit<SegmentReport, 'rows'> {
   readonly scored: number
+  /** Heads of which no scored row tells anything: their numbers are NaN, and they have no positives. */
+  readonly untold: readonly Head[]
   readonly positives: ByHead<number>
   /** With the user's side as of the start of the day; null where it was not frozen. */
   readonly aucWithinUserDay: ByHead<number> | null
@@ -79,6 +81,7 @@ export function scoredReport(rows: ScoredRows, options: ReportOptions): ScoredRe
   return {
     scored,
     ...whole,
+    untold: heads.filter((head) => known(rows.labels(head)).length === 0),
     positives: byHead((head) => sum(known(rows.labels(head)))),
     aucWithinUserDay: within && byHead((head) => within[head].auc(ones)),
     aucWithinPage: pages && byHead((head) => pages[head].auc(ones)),

@@ -14,7 +14,7 @@ import { evaluateLog, type LogEvaluationOptions } from '../evaluation/evaluate-l
 import { type Evaluation, evaluationWords } from '../evaluation/evaluation-words.ts'
 import { readPredictions, writePredictions } from '../evaluation/predictions-file.ts'
 import type { RetrievalReport } from '../evaluation/retrieval-tally.ts'
-import { readKuairand } from '../import/kuairand-files.ts'
+import { chosenLogFiles, type LogFiles, readingText, readLogFiles } from '../import/log-files.ts'
 import { type Output, output } from '../output.ts'
 import { parsePosition } from '../position.ts'
 
@@ -23,6 +23,7 @@ type Options = Readonly<Record<string, unknown>>
 export async function run(_: string[], options: Options): Promise<void> {
   const out = output(options.json === true)
   const startedMs = performance.now()
+  const files = chosenLogFiles('evaluate', options)
   await denseCompute()
   const config = commandConfig(options)
   const report = reportOptions(options)
@@ -41,14 +42,14 @@ export async function run(_: string[], options: Options): Promise<void> {
     onProgress: (rows: number, eventTimeMs: number): void =>
       out.progress(`${rows.toLocaleString('en')} impressions, ${new Date(eventTimeMs).toISOString()}`),
   }
-  const { impressions, intervals } = options.from
-    ? await overLog(config, options, model)
-    : await overFiles(options, out, {
+  const { impressions, intervals } = files
+    ? await overFiles(files, out, {
         ...model,
         intervalMs: numberOption(options, 'tickSeconds', 1, 86_400) * 1_000,
         labelsDelayedMs: numberOption(options, 'labelsDelayed', 0, 86_400_000),
         frozen: options.frozen !== false,
       })
+    : await overLog(config, options, model)
   const scored = scoredReport(intervals.rows, report)
   const retrieved = intervals.retrieved(report.resamples, report.seed)
   const seconds = (performance.now() - startedMs) / 1_000
@@ -71,19 +72,11 @@ async function overLog(
 }
 
 async function overFiles(
-  options: Options,
+  chosen: LogFiles,
   out: Output,
   settings: Omit<ImportEvaluationOptions, 'files'>,
 ): Promise<Walked> {
-  if (!options.kuairandLog || !options.users || !options.videos) {
-    const remedy = 'give --kuairand-log, --users and --videos, or --from for the examples of the log'
-    throw new FreshetError('usage', `evaluate needs something to predict; ${remedy}`)
-  }
-  const files = await readKuairand({
-    logs: String(options.kuairandLog).split(','),
-    users: String(options.users),
-    videos: String(options.videos),
-  })
+  const files = await readLogFiles(chosen, { onProgress: (progress) => out.progress(readingText(progress)) })
   for (const complaint of files.complaints) out.say(complaint)
   return evaluateImport({ files, ...settings })
 }

@@ -6,17 +6,18 @@ import { engineTopics } from '../../processes/engine-topics.ts'
 import { modelSetup } from '../../processes/model-setup.ts'
 import { commandConfig } from '../command-config.ts'
 import { openConfiguredLog } from '../command-log.ts'
-import { type ReadingProgress, readCsv } from '../import/csv-files.ts'
 import { type ImportReport, importIntoLog } from '../import/import-into-log.ts'
 import { importSummary, summaryText } from '../import/import-summary.ts'
-import type { ImportedFiles } from '../import/imported-files.ts'
-import { readKuairand } from '../import/kuairand-files.ts'
-import { type Output, output } from '../output.ts'
+import { type LogFiles, readingText, readLogFiles } from '../import/log-files.ts'
+import { output } from '../output.ts'
 
 export async function run([shape]: string[], options: Record<string, unknown>): Promise<void> {
   const out = output(options.json === true)
   const config = commandConfig(options)
-  const files = await readFiles(shape, options, out)
+  const files = await readLogFiles(namedFiles(shape, options), {
+    anyBadRows: options.check === true,
+    onProgress: (progress) => out.progress(readingText(progress)),
+  })
   for (const complaint of files.complaints) out.say(complaint)
   if (options.check === true) {
     const summary = importSummary(files)
@@ -50,33 +51,16 @@ export async function run([shape]: string[], options: Record<string, unknown>): 
   }
 }
 
-async function readFiles(
-  shape: string | undefined,
-  options: Record<string, unknown>,
-  out: Output,
-): Promise<ImportedFiles> {
+function namedFiles(shape: string | undefined, { log, users, videos, mapping }: Record<string, unknown>): LogFiles {
+  const logs = log === undefined ? null : String(log).split(',')
   switch (shape) {
     case 'kuairand':
-      return readKuairand({
-        logs: String(options.log).split(','),
-        users: String(options.users),
-        videos: String(options.videos),
-      })
+      return { shape, logs: logs ?? [], users: String(users), videos: String(videos) }
     case 'csv':
-      return readCsv({
-        mapping: String(options.mapping),
-        ...(options.log === undefined ? {} : { logs: String(options.log).split(',') }),
-        anyBadRows: options.check === true,
-        onProgress: (progress) => out.progress(readingText(progress)),
-      })
+      return { shape, mapping: String(mapping), logs }
     default:
       throw new FreshetError('usage', `"${shape}" is not a shape of log; write import kuairand or import csv`)
   }
-}
-
-function readingText({ file, bytesRead, bytes }: ReadingProgress): string {
-  const share = bytes === 0 ? 100 : (100 * bytesRead) / bytes
-  return `${share.toFixed(0).padStart(3)} %  reading ${file}`
 }
 
 function progressText(report: ImportReport, rows: number): string {

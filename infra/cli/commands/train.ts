@@ -6,13 +6,14 @@ import { FreshetError } from '../../../streams/runtime/errors.ts'
 import type { Config } from '../../config/config.ts'
 import { commandConfig } from '../command-config.ts'
 import { openConfiguredLog } from '../command-log.ts'
-import type { KuairandPaths } from '../import/kuairand-files.ts'
+import { chosenLogFiles, type LogFiles } from '../import/log-files.ts'
 import { type Output, output } from '../output.ts'
 import { parsePosition } from '../position.ts'
 import { tableText } from '../table-text.ts'
 import type { CompletedRun } from '../training/complete-run.ts'
 import { type RunInput, readRun } from '../training/run-folder.ts'
 import { filesInput, logInput, type RunRequest } from '../training/run-plan.ts'
+import type { ReadRun } from '../training/run-thread.ts'
 import { runSideBySide } from '../training/side-by-side.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -21,14 +22,11 @@ export async function run(_: string[], options: Options): Promise<void> {
   const out = output(options.json === true)
   if (options.out === undefined) throw new FreshetError('usage', 'train: add --out FOLDER for what comes out')
   const config = commandConfig(options as Record<string, unknown>)
-  const files = filesOf(options)
-  if (!files && options.from === undefined) {
-    const remedy = 'give --from for the examples of the log, or --kuairand-log, --users and --videos'
-    throw new FreshetError('usage', `train needs something to learn from; ${remedy}`)
-  }
+  const files = chosenLogFiles('train', options)
   const log = files ? null : await openConfiguredLog(config)
   try {
     const runs = await trained(config, options, out, log, files)
+    for (const complaint of new Set(runs.flatMap(({ complaints }) => complaints))) out.say(complaint)
     out.result({ runs: runs.map(summary) }, words(runs))
   } finally {
     await log?.close()
@@ -40,8 +38,8 @@ async function trained(
   options: Options,
   out: Output,
   log: Log | null,
-  files: KuairandPaths | null,
-): Promise<CompletedRun[]> {
+  files: LogFiles | null,
+): Promise<ReadRun[]> {
   const specs = listOf(options.spec)
   const featureFiles = listOf(options.features)
   const count = Math.max(1, specs.length, featureFiles.length)
@@ -64,7 +62,7 @@ async function trained(
     throw new FreshetError('usage', `two runs would be named ${names.join(', ')}; rename a file`)
   const root = resolve(String(options.out))
   const folders = names.map((name) => (count === 1 ? root : join(root, name)))
-  const input = files ? filesInput(pathsOf(files), tickMs(options)) : await logInputOf(log!, options, folders)
+  const input = files ? filesInput(files, tickMs(options)) : await logInputOf(log!, options, folders)
   const requests = places.map(
     (place, number): RunRequest => ({
       ...place,
@@ -116,20 +114,6 @@ function nameOf(
   const ofFeatures = featureFile === null ? '' : basename(featureFile, extname(featureFile))
   if (byFeatures) return bySpec ? `${ofSpec}-${ofFeatures}` : ofFeatures
   return ofSpec
-}
-
-function filesOf(options: Options): KuairandPaths | null {
-  const { kuairandLog, users, videos } = options
-  if (kuairandLog === undefined) return null
-  if (users === undefined || videos === undefined) {
-    throw new FreshetError('usage', 'train: --kuairand-log goes with --users and --videos')
-  }
-  if (options.from !== undefined) throw new FreshetError('usage', 'train: either --from or --kuairand-log, not both')
-  return { logs: String(kuairandLog).split(','), users: String(users), videos: String(videos) }
-}
-
-function pathsOf({ logs, users, videos }: KuairandPaths): string[] {
-  return [...logs, users, videos]
 }
 
 function listOf(value: unknown): string[] {

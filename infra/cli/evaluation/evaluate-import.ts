@@ -139,7 +139,7 @@ export function unlabelled(served: FeedServed): Example {
     labels: encodeFloats(new Float32Array(heads.length).fill(Number.NaN)),
     predictions: null,
     weight: 1,
-    propensity: 1,
+    propensity: entry.propensity,
     source: entry.source,
     surface: served.surface,
     region: served.region,

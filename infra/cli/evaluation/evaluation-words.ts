@@ -1,7 +1,7 @@
 // An evaluation in words for a person: tables of what matters, the rest is in the JSON.
 import { type Head, heads } from '../../../schemas/labels.ts'
 import type { HeadDifference } from '../../../trainers/evaluation/paired-difference.ts'
-import type { ByHead, ScoredReport, SegmentReport } from '../../../trainers/evaluation/scored-report.ts'
+import type { ByHead, ScoredReport } from '../../../trainers/evaluation/scored-report.ts'
 import type { Interval } from '../../../trainers/evaluation/user-bootstrap.ts'
 import { tableText } from '../table-text.ts'
 import type { RetrievalReport } from './retrieval-tally.ts'
@@ -16,15 +16,18 @@ export interface Evaluation extends ScoredReport, Partial<Pick<RetrievalReport, 
 }
 
 export function evaluationWords(evaluation: Evaluation): string {
-  const { rows, seconds, rowsPerSecond, scored, watchTime, miscalibrated, difference } = evaluation
+  const { rows, seconds, rowsPerSecond, scored, untold, watchTime, miscalibrated, difference } = evaluation
   return [
     `${rows} impressions in ${seconds.toFixed(1)} s (${rowsPerSecond}/s), ${scored} scored`,
+    untold.length > 0 ? `the log tells nothing of ${untold.join(', ')}` : null,
     headsTable(evaluation),
-    `watch time: mean absolute error ${watchTime.maeSeconds.toFixed(2)} s, concordance ${fixed(watchTime.concordance)}`,
+    untold.includes('watchTime')
+      ? null
+      : `watch time: mean absolute error ${watchTime.maeSeconds.toFixed(2)} s, concordance ${fixed(watchTime.concordance)}`,
     miscalibrated.length === 0
       ? 'calibration: every head is within its bound on every day'
       : `calibration: beyond the bound: ${miscalibrated.join(', ')}`,
-    segmentsTable(evaluation.segments),
+    segmentsTable(evaluation),
     retrievalTable(evaluation),
     difference ? differenceTable(difference) : null,
   ]
@@ -35,7 +38,7 @@ export function evaluationWords(evaluation: Evaluation): string {
 function headsTable(evaluation: ScoredReport): string {
   const within = evaluation.aucWithinUserDay ?? evaluation.aucWithinPage
   const withinName = evaluation.aucWithinUserDay ? 'within user day' : 'within page'
-  const rows = headsOf(evaluation.auc).map((head) => [
+  const rows = toldHeads(evaluation).map((head) => [
     head,
     evaluation.positives[head]!,
     fixed(evaluation.auc[head]),
@@ -47,9 +50,10 @@ function headsTable(evaluation: ScoredReport): string {
   return tableText(['head', 'positives', 'AUC', '95 %', withinName, 'log loss', 'mean prediction / rate'], rows)
 }
 
-function segmentsTable(segments: Readonly<Record<string, SegmentReport>>): string {
-  const shown: readonly Head[] = ['longView', 'like']
-  const rows = Object.entries(segments).map(([name, segment]) => [
+function segmentsTable(evaluation: ScoredReport): string {
+  const told = toldHeads(evaluation)
+  const shown = [...new Set([...mattering.filter((head) => told.includes(head)), ...told])].slice(0, mattering.length)
+  const rows = Object.entries(evaluation.segments).map(([name, segment]) => [
     name,
     segment.rows,
     ...shown.map((head) => fixed(segment.auc[head])),
@@ -59,8 +63,17 @@ function segmentsTable(segments: Readonly<Record<string, SegmentReport>>): strin
   return tableText(['segment', 'rows', ...names], rows)
 }
 
+/** Heads that segments are told by, where the log tells them. */
+const mattering: readonly Head[] = ['longView', 'like']
+
+function toldHeads({ auc, untold }: ScoredReport): Head[] {
+  return headsOf(auc).filter((head) => !untold.includes(head))
+}
+
 function retrievalTable({ retrieval, recallAt100, ndcgAt100 }: Evaluation): string | null {
   if (!retrieval || !recallAt100 || !ndcgAt100) return null
+  if (retrieval.queries === 0)
+    return 'retrieval: there was no long view of a video shown before, so none was looked for'
   const rows = Object.keys(recallAt100).map((method) => [
     method,
     fixed(recallAt100[method]),

@@ -1,7 +1,7 @@
 // The files that a mapping names, as what every import and evaluation takes. The log is held in memory, about 250 bytes a
 // row, because it is sorted by time; a log past the mapping's limit is refused, never cut.
 import { statSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { basename } from 'node:path'
 import type { UserJoined, VideoPublished } from '../../../schemas/generated.ts'
 import { checksum, derivedEventId } from '../../../schemas/ids.ts'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
@@ -12,6 +12,7 @@ import { type CsvUser, type CsvVideo, userRowReader, videoRowReader } from './cs
 import { idText, unknownCreator } from './imported-events.ts'
 import type { ImportedFiles } from './imported-files.ts'
 import type { ImportedRow } from './imported-row.ts'
+import { mappedPaths } from './mapped-paths.ts'
 import { readMapping } from './read-mapping.ts'
 import { readTable, type TableDialect } from './text-table.ts'
 import { importedTimeline, inTimeOrder, repeatedRows } from './timeline.ts'
@@ -35,9 +36,9 @@ export interface ReadingProgress {
 /** Throws config-invalid for a mapping that does not fit itself or the files, usage for files that cannot be taken. */
 export async function readCsv(options: CsvOptions): Promise<ImportedFiles> {
   const mapping = readMapping(options.mapping)
-  const folder = dirname(options.mapping)
-  const table = <Row>(file: string, dialect: DialectMapping, bad: BadRows, rowReader: Reader<Row>) => {
-    const path = resolve(folder, file)
+  const paths = mappedPaths(mapping, options.mapping, options.logs ?? null)
+  const table = <Row>(path: string, dialect: DialectMapping, bad: BadRows, rowReader: Reader<Row>) => {
+    const file = basename(path)
     const onBytes = (bytesRead: number) => options.onProgress?.({ file, bytesRead, bytes: statSync(path).size })
     return readTable({ path, dialect: dialectOf(dialect), rowReader, bad, onBytes })
   }
@@ -46,24 +47,22 @@ export async function readCsv(options: CsvOptions): Promise<ImportedFiles> {
   const users: CsvUser[] = []
   const { videos: videoTable, users: userTable, log } = mapping
   if (videoTable) {
-    const rows = table(videoTable.file, videoTable, bad.videos, (names) => videoRowReader(names, videoTable))
+    const rows = table(paths.videos!, videoTable, bad.videos, (names) => videoRowReader(names, videoTable))
     for await (const video of rows) videos.set(video.videoId, video)
   }
   if (userTable) {
-    const rows = table(userTable.file, userTable, bad.users, (names) => userRowReader(names, userTable))
+    const rows = table(paths.users!, userTable, bad.users, (names) => userRowReader(names, userTable))
     for await (const user of rows) users.push(user)
   }
   const creatorByVideo = new Map<string, string>()
   const rows: ImportedRow[] = []
   let ignored = 0
   const rowsMax = mapping.rowsMax ?? mappingDefaults.rowsMax
-  // Files of the command line are where the person stands, those of the mapping beside it.
-  const named = options.logs?.map((file) => resolve(file)) ?? (Array.isArray(log.files) ? log.files : [log.files])
-  for (const file of named as readonly string[]) {
-    const read = table(file, log, bad.log, (names) =>
+  for (const path of paths.logs) {
+    const read = table(path, log, bad.log, (names) =>
       logRowReader(names, {
         mapping,
-        file: basename(file),
+        file: basename(path),
         isKnownVideo: (videoId) => videos.has(videoId),
         durationOf: (videoId) => videos.get(videoId)?.durationMs ?? 0,
         onCreator: (videoId, creatorId) => creatorByVideo.set(videoId, creatorId),
@@ -77,7 +76,7 @@ export async function readCsv(options: CsvOptions): Promise<ImportedFiles> {
   const refusal = refusalOf(mapping, rows.length + ignored, bad.log)
   if (refusal !== null && !options.anyBadRows) {
     const kinds = describeBadRows(bad.log).map((kind) => `\n  ${kind}`)
-    throw new FreshetError('usage', `${refusal}. Nothing was imported.${kinds.join('')}`)
+    throw new FreshetError('usage', `${refusal}. Nothing was taken.${kinds.join('')}`)
   }
   for (const [videoId, { creatorId }] of videos) if (creatorId !== null) creatorByVideo.set(videoId, creatorId)
   return csvFiles({ mapping, rows, users, videos, creatorByVideo, bad: merged(bad), ignored, refusal })

@@ -42,6 +42,42 @@ export const ratingsMapping = {
   },
 }
 
+/** What `import kuairand` knows of its columns, said as a mapping; `aspect` of a video, made of two columns, cannot be said. */
+export function kuairandMapping(paths: { readonly log: string; readonly users: string; readonly videos: string }) {
+  const flag = (column: string) => ({ column, equals: 1 })
+  return {
+    name: 'kuairand',
+    log: {
+      files: paths.log,
+      user: 'user_id',
+      video: 'video_id',
+      time: { column: 'time_ms', unit: 'ms' },
+      watchTime: { column: 'play_time_ms', unit: 'ms' },
+      duration: { column: 'duration_ms', unit: 'ms' },
+      labels: {
+        longView: flag('long_view'),
+        like: flag('is_like'),
+        follow: flag('is_follow'),
+        comment: flag('is_comment'),
+        share: flag('is_forward'),
+        notInterested: flag('is_hate'),
+      },
+      surface: { column: 'tab', prefix: 'tab' },
+    },
+    users: { file: paths.users, id: 'user_id', attributes: 'all' },
+    videos: {
+      file: paths.videos,
+      id: 'video_id',
+      creator: 'author_id',
+      duration: { column: 'video_duration', unit: 'ms' },
+      published: { column: 'upload_dt', unit: 'iso', zone: '+08:00' },
+      sound: { column: 'music_id', none: ['0'] },
+      hashtags: { column: 'tag', separator: ',' },
+      attributes: 'all',
+    },
+  }
+}
+
 /** One word per event: what it is, of whom and what, when. */
 export function eventWords(files: ImportedFiles, repeats: 'keep' | 'drop' = 'keep'): string[] {
   return [...files.timeline(repeats)].map(eventWord)

@@ -5,50 +5,16 @@ import { after, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { samplePaths } from '../../simulation/sample.ts'
 import { readCsv } from './csv-files.ts'
-import { csvFolder } from './csv-fixtures.ts'
+import { csvFolder, kuairandMapping } from './csv-fixtures.ts'
 import { readKuairand } from './kuairand-files.ts'
 
 const folder = csvFolder()
 after(() => folder.remove())
 
 test('KuaiRand said as a mapping is what import kuairand reads', async () => {
-  const flag = (column: string) => ({ column, equals: 1 })
   const lines = gunzipSync(readFileSync(samplePaths.log)).toString().split(/\r?\n/)
   const log = folder.write('kuairand.csv', lines.slice(0, 3_000).join('\n'))
-  const mapping = folder.write(
-    'kuairand.jsonc',
-    JSON.stringify({
-      name: 'kuairand',
-      log: {
-        files: log,
-        user: 'user_id',
-        video: 'video_id',
-        time: { column: 'time_ms', unit: 'ms' },
-        watchTime: { column: 'play_time_ms', unit: 'ms' },
-        duration: { column: 'duration_ms', unit: 'ms' },
-        labels: {
-          longView: flag('long_view'),
-          like: flag('is_like'),
-          follow: flag('is_follow'),
-          comment: flag('is_comment'),
-          share: flag('is_forward'),
-          notInterested: flag('is_hate'),
-        },
-        surface: { column: 'tab', prefix: 'tab' },
-      },
-      users: { file: samplePaths.users, id: 'user_id', attributes: 'all' },
-      videos: {
-        file: samplePaths.videos,
-        id: 'video_id',
-        creator: 'author_id',
-        duration: { column: 'video_duration', unit: 'ms' },
-        published: { column: 'upload_dt', unit: 'iso', zone: '+08:00' },
-        sound: { column: 'music_id', none: ['0'] },
-        hashtags: { column: 'tag', separator: ',' },
-        attributes: 'all',
-      },
-    }),
-  )
+  const mapping = folder.write('kuairand.jsonc', JSON.stringify(kuairandMapping({ ...samplePaths, log })))
   const said = await readCsv({ mapping })
   const read = await readKuairand({ logs: [log], users: samplePaths.users, videos: samplePaths.videos })
   assert.deepEqual([...said.timeline('keep')], [...read.timeline('keep')])

@@ -12,6 +12,7 @@ import { FreshetError } from '../../../streams/runtime/errors.ts'
 import { type ModelSpec, modelSpec } from '../../../trainers/model/model-spec.ts'
 import { foryouSpec } from '../../../trainers/model/shipped-specs.ts'
 import type { ImportedFiles } from '../import/imported-files.ts'
+import { fileChecksum, type LogFiles, pathsOf } from '../import/log-files.ts'
 import { parsePosition, resolvePosition } from '../position.ts'
 import { chosenFeatures } from './chosen-features.ts'
 import { frozenSource } from './frozen-source.ts'
@@ -106,8 +107,9 @@ export async function logInput(log: Log, from: string, to: string, rehydrate: bo
   return { kind: 'log', from, to, ranges, walked: rehydrate ? await walkedRanges(log, topic.partitions) : [] }
 }
 
-export function filesInput(paths: readonly string[], tickMs: number): RunInput {
-  const files = paths.map((path) => ({ name: basename(path), checksum: checksum(readFileSync(path)) }))
+/** What the files hold now. Throws as readLogFiles. */
+export function filesInput(chosen: LogFiles, tickMs: number): RunInput {
+  const files = pathsOf(chosen).map((path) => ({ name: basename(path), checksum: fileChecksum(path) }))
   return { kind: 'files', files, tickMs }
 }
 

@@ -77,7 +77,8 @@ export async function writeRunReport(folder: string, facts: RunFacts, metrics: R
 }
 
 function headTable(metrics: RunMetrics): string {
-  const rows = chanceHeads.map((head) => {
+  const told = chanceHeads.filter((head) => !metrics.untold.includes(head))
+  const rows = told.map((head) => {
     const interval = metrics.intervals.auc[head]
     const positives = metrics.positives[head] ?? 0
     return [
@@ -99,8 +100,11 @@ function headTable(metrics: RunMetrics): string {
     'mean prediction / rate',
     'calibration error',
   ]
-  const watch = `Watch time: mean error ${fixed(metrics.watchTime.maeSeconds, 2)} s, concordance ${fixed(metrics.watchTime.concordance)}.`
-  return `${tableHtml(header, rows)}<p class="note">${watch} Intervals come from resampling users.</p>`
+  const nothing = metrics.untold.length > 0 ? `The log tells nothing of ${metrics.untold.join(', ')}. ` : ''
+  const watch = metrics.untold.includes('watchTime')
+    ? ''
+    : `Watch time: mean error ${fixed(metrics.watchTime.maeSeconds, 2)} s, concordance ${fixed(metrics.watchTime.concordance)}. `
+  return `${tableHtml(header, rows)}<p class="note">${nothing}${watch}Intervals come from resampling users.</p>`
 }
 
 function dayTable(metrics: RunMetrics): string {

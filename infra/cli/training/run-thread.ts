@@ -3,17 +3,22 @@ import { systemRuntime } from '../../../streams/runtime/system-runtime.ts'
 import { denseCompute } from '../../../trainers/model/compute.ts'
 import type { Config } from '../../config/config.ts'
 import { runThread } from '../../processes/worker-entry.ts'
-import { type KuairandPaths, readKuairand } from '../import/kuairand-files.ts'
-import { completeRun } from './complete-run.ts'
+import { type LogFiles, readLogFiles } from '../import/log-files.ts'
+import { type CompletedRun, completeRun } from './complete-run.ts'
 import type { RunRequest } from './run-plan.ts'
 import { filesSource, logSource, planRun } from './run-plan.ts'
 import type { TrainProgress } from './train-run.ts'
+
+/** A run with what a person should know of its files: one line per kind of row that could not be read. */
+export interface ReadRun extends CompletedRun {
+  readonly complaints: readonly string[]
+}
 
 export interface RunThreadSettings {
   readonly config: Config
   readonly request: RunRequest
   /** Where the files are that a run without a log reads. */
-  readonly files: KuairandPaths | null
+  readonly files: LogFiles | null
 }
 
 await runThread<RunThreadSettings>(async ({ settings, log }) => {
@@ -26,8 +31,9 @@ await runThread<RunThreadSettings>(async ({ settings, log }) => {
       async run() {
         await denseCompute()
         const plan = await planRun(request)
-        const source = files ? filesSource(await readKuairand(files), plan) : await logSource(log, plan)
-        return completeRun({
+        const read = files && (await readLogFiles(files))
+        const source = read ? filesSource(read, plan) : await logSource(log, plan)
+        const completed = await completeRun({
           ...plan,
           name: request.name,
           folder: request.folder,
@@ -38,6 +44,7 @@ await runThread<RunThreadSettings>(async ({ settings, log }) => {
             progress = now
           },
         })
+        return { ...completed, complaints: read?.complaints ?? [] } satisfies ReadRun
       },
     },
     failed: new Promise<never>(() => {}),

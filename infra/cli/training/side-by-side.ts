@@ -5,17 +5,16 @@ import { serveLog } from '../../../streams/log/log-server.ts'
 import { portChannel } from '../../../streams/log/port-channel.ts'
 import type { Config } from '../../config/config.ts'
 import { startWorkerThread } from '../../processes/worker-thread.ts'
-import type { KuairandPaths } from '../import/kuairand-files.ts'
-import type { CompletedRun } from './complete-run.ts'
+import type { LogFiles } from '../import/log-files.ts'
 import type { RunRequest } from './run-plan.ts'
-import type { RunThreadSettings } from './run-thread.ts'
+import type { ReadRun, RunThreadSettings } from './run-thread.ts'
 import type { TrainProgress } from './train-run.ts'
 
 export interface SideBySideOptions {
   readonly config: Config
   readonly requests: readonly RunRequest[]
   readonly log: Log | null
-  readonly files: KuairandPaths | null
+  readonly files: LogFiles | null
   /** Runs at once. */
   readonly threads: number
   onProgress(progressByName: ReadonlyMap<string, TrainProgress>): void
@@ -24,10 +23,10 @@ export interface SideBySideOptions {
 const progressIntervalMs = 500
 
 /** In the order of the requests. The first failure ends the others, which go on when they are asked for again. */
-export async function runSideBySide(options: SideBySideOptions): Promise<CompletedRun[]> {
+export async function runSideBySide(options: SideBySideOptions): Promise<ReadRun[]> {
   const { requests, threads } = options
   const progressByName = new Map<string, TrainProgress>()
-  const results: CompletedRun[] = []
+  const results: ReadRun[] = []
   let next = 0
   let failed = false
   const lane = async (): Promise<void> => {
@@ -52,7 +51,7 @@ async function onThread(
   request: RunRequest,
   progressByName: Map<string, TrainProgress>,
   isOver: () => boolean,
-): Promise<CompletedRun> {
+): Promise<ReadRun> {
   const settings: RunThreadSettings = { config, request, files }
   const thread = startWorkerThread(`run ${request.name}`, new URL('./run-thread.ts', import.meta.url), settings)
   const served = log && config.log.driver !== 'kafka' ? serveLog(log, portChannel(thread.logPort)) : null
@@ -71,7 +70,7 @@ async function onThread(
       throw error ?? new Error(`the thread of ${request.name} ended`)
     })
     crashed.catch(() => {})
-    return await Promise.race([thread.calls.call<CompletedRun>('run'), crashed])
+    return await Promise.race([thread.calls.call<ReadRun>('run'), crashed])
   } finally {
     clearInterval(timer)
     await thread.stop()
