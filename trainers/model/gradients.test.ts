@@ -7,6 +7,7 @@ import { initialDense } from './initial-parameters.ts'
 import { headLoss } from './losses.ts'
 import type { DenseParameter } from './model.ts'
 import { type InputLayout, modelLayout } from './model-layout.ts'
+import { modelSpec, type RankerSpec } from './model-spec.ts'
 import { denseNetwork, type NetworkGradient, type NetworkSpec } from './network/dense-network.ts'
 import { checkGradient } from './network/finite-differences.ts'
 import { kernelDriver } from './network/kernel-arena.ts'
@@ -34,16 +35,17 @@ const check = (
 const randoms = (count: number, scale = 1) => Float32Array.from({ length: count }, () => random() * scale)
 
 /** Every tensor of the model at random: the initial ones hold zeros that would hide a mistake. */
-function randomDense(): Map<string, DenseParameter> {
-  const initial = initialDense(sampleSpec, layout)
-  return new Map([...initial].map(([name, own]) => [name, { ...own, values: randoms(own.values.length, 0.6) }]))
+function randomDense(spec = sampleSpec, own = layout): Map<string, DenseParameter> {
+  const initial = initialDense(spec, own)
+  return new Map(
+    [...initial].map(([name, tensor]) => [name, { ...tensor, values: randoms(tensor.values.length, 0.6) }]),
+  )
 }
 
 /** A network whose tensors are read anew at each call: finite differences change them in place. */
 function networkOf(spec: NetworkSpec, dense: ReadonlyMap<string, DenseParameter>) {
   const fresh = new Map(dense)
-  const initial = initialDense(sampleSpec, layout)
-  const { forward, backward } = denseNetwork({ driver: kernelDriver, spec, dense: fresh, initial })
+  const { forward, backward } = denseNetwork({ driver: kernelDriver, spec, dense: fresh, initial: new Map(dense) })
   return {
     forward(inputs: readonly Float32Array[]) {
       for (const [name, own] of dense) fresh.set(name, { ...own })
@@ -75,22 +77,47 @@ function checkAll(
   for (const name of names) check(name, dense.get(name)!.values, found.dense.get(name)!, loss)
 }
 
+const rankers: Readonly<Record<string, Partial<RankerSpec>>> = {
+  'the ranker': {},
+  'a ranker of several experts': { experts: 3, hidden: [6, 4] },
+  'a ranker of experts without a linear path': { experts: 2, wide: false, hidden: [5] },
+  'a ranker with cross layers': { crossLayers: 2 },
+  'a ranker with experts behind cross layers that attends to its history': {
+    interactions: ['attention', 'pairs'],
+    crossLayers: 1,
+    experts: 2,
+    hidden: [6],
+  },
+  'a ranker of neither pairs nor a linear path': { interactions: ['history'], wide: false },
+  'a ranker without interactions': { interactions: [] },
+}
+
 describe('gradients', () => {
-  test('of the ranker under the loss of its heads, at every tensor and both inputs', () => {
-    const dense = randomDense()
-    const { query, entry } = layout.ranker
+  for (const [name, change] of Object.entries(rankers))
+    test(`of ${name} under the loss of its heads, at every tensor and both inputs`, () => checkRanker(change))
+
+  function checkRanker(change: Partial<RankerSpec>): void {
+    const spec = modelSpec({ ...sampleSpec, ranker: { ...sampleSpec.ranker!, ...change } })
+    const own = modelLayout(spec, sampleFeatures)
+    const dense = randomDense(spec, own)
+    const { query, entry } = own.ranker
     const inputs = [randoms(rowCount * query.columns), randoms(rowCount * entry.columns)]
     const after = Float32Array.from({ length: rowCount * heads.length }, () => Number(random() > 0))
     const changed = after.map((label, index) => (index % 3 === 0 ? 1 - label : Number.NaN))
     after[4] = Number.NaN
     after[headIndex.watchTime] = 1.7
     const labels = { after, before: changed, weights: randoms(rowCount).map((weight) => Math.abs(weight) + 0.2) }
-    const ranker = networkOf(rankerNetwork(sampleSpec.ranker!, layout.ranker), dense)
+    const ranker = networkOf(rankerNetwork(spec.ranker!, own.ranker), dense)
     const gradient = new Float32Array(rowCount * heads.length)
     const loss = () => headLoss(ranker.forward(inputs)[0]!, labels, gradient)
     loss()
     checkAll({ inputs: [query, entry], prefix: 'ranker.' }, inputs, dense, ranker.backward([gradient]), loss)
-  })
+
+    const one = inputs[0]!.slice(0, query.columns)
+    const repeated = Float32Array.from(inputs[0]!, (_, index) => one[index % query.columns]!)
+    const each = ranker.forward([repeated, inputs[1]!])[0]!.slice()
+    assert.deepEqual(ranker.forward([one, inputs[1]!])[0], each, 'one row of the query serves all entries')
+  }
 
   test('of both towers under the retrieval loss, at every tensor and both inputs', () => {
     const dense = randomDense()

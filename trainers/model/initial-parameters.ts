@@ -2,11 +2,11 @@
 // encoder agree before the first delta and nothing has to be sent.
 
 import { checksum } from '../../schemas/ids.ts'
-import { heads } from '../../schemas/labels.ts'
+import { type Head, heads } from '../../schemas/labels.ts'
 import type { Table, TableSpec } from '../table/table.ts'
 import type { DenseParameter } from './model.ts'
 import type { ModelLayout } from './model-layout.ts'
-import type { ModelSpec } from './model-spec.ts'
+import type { ModelSpec, RankerSpec } from './model-spec.ts'
 
 export type TableFactory = (spec: TableSpec) => Table
 
@@ -15,9 +15,32 @@ export const rankerTensorNames = {
   entry: 'ranker.entry',
   bias: 'ranker.bias',
   heads: 'ranker.heads',
+  attention: 'ranker.attention',
+  attentionBias: 'ranker.attention.bias',
 } as const
-export const hiddenName = (layer: number): string => `ranker.hidden.${layer}`
-export const hiddenBiasName = (layer: number): string => `ranker.hidden.${layer}.bias`
+export const hiddenName = (layer: number, expert: number): string =>
+  expert === 0 ? `ranker.hidden.${layer}` : `ranker.expert.${expert}.hidden.${layer}`
+export const hiddenBiasName = (layer: number, expert: number): string => `${hiddenName(layer, expert)}.bias`
+export const crossName = (layer: number): string => `ranker.cross.${layer}`
+export const crossBiasName = (layer: number): string => `${crossName(layer)}.bias`
+/** Where heads mix experts, each has its own weights. */
+export const headName = (head: Head): string => `ranker.heads.${head}`
+
+export interface FirstColumns {
+  readonly ofHidden: number
+  readonly ofGates: number
+  readonly ofCrossed: number
+  readonly all: number
+}
+
+/** Columns of the ranker's first layer, in this order: hidden ones of each expert, one per head that goes straight into the
+ *  logits, gates of each head, what is crossed. */
+export function firstColumns({ hidden, experts = 1, crossLayers = 0 }: RankerSpec): FirstColumns {
+  const ofHidden = experts * hidden[0]!
+  const ofGates = experts > 1 ? experts * heads.length : 0
+  const ofCrossed = crossLayers > 0 ? hidden[0]! : 0
+  return { ofHidden, ofGates, ofCrossed, all: ofHidden + heads.length + ofGates + ofCrossed }
+}
 
 export type TowerSide = 'query' | 'entry'
 export const towerTensorNames = (side: TowerSide) => ({
@@ -39,25 +62,38 @@ export function initialDense(spec: ModelSpec, layout: ModelLayout): Map<string, 
   const add = (name: string, shape: readonly number[], scale: number) =>
     out.set(name, { name, shape, values: uniform(`${spec.seed} ${name}`, product(shape), scale) })
 
-  const width = ranker.hidden[0]! + heads.length
-  const { query, entry, bias } = rankerTensorNames
+  const { experts = 1, crossLayers = 0, hidden } = ranker
+  const { all: width, ofHidden } = firstColumns(ranker)
+  const { query, entry, bias, attention, attentionBias } = rankerTensorNames
   const entryColumns = layout.ranker.entry.columns + layout.ranker.crossedColumns
-  const scale = 1 / Math.sqrt(layout.ranker.query.columns + entryColumns)
-  add(query, [layout.ranker.query.columns, width], scale)
+  const queryColumns = layout.ranker.query.columns - layout.ranker.query.dimension * layout.ranker.attendedPlaces
+  const scale = 1 / Math.sqrt(queryColumns + entryColumns)
+  add(query, [queryColumns, width], scale)
   add(entry, [entryColumns, width], scale)
-  for (const name of [query, entry]) clearColumns(out.get(name)!.values, width, ranker.hidden[0]!)
+  for (const name of [query, entry]) clearColumns(out.get(name)!.values, width, ofHidden, ofHidden + heads.length)
   add(bias, [width], 0)
   for (const [index, head] of heads.entries()) {
-    out.get(bias)!.values[ranker.hidden[0]! + index] = ranker.headBiases[head] ?? 0
+    out.get(bias)!.values[ofHidden + index] = ranker.headBiases[head] ?? 0
   }
-  for (let layer = 1; layer < ranker.hidden.length; layer++) {
-    const [from, to] = [ranker.hidden[layer - 1]!, ranker.hidden[layer]!]
-    add(hiddenName(layer), [from, to], 1 / Math.sqrt(from))
-    add(hiddenBiasName(layer), [to], 0)
+  if (layout.ranker.attendedPlaces > 0) {
+    add(attention, [layout.ranker.query.dimension, layout.ranker.attendedPlaces], 0)
+    add(attentionBias, [layout.ranker.attendedPlaces], 0)
   }
-  const last = ranker.hidden.at(-1)!
+  for (let expert = 0; expert < experts; expert++) {
+    for (let layer = 1; layer < hidden.length; layer++) {
+      const [from, to] = [hidden[layer - 1]!, hidden[layer]!]
+      add(hiddenName(layer, expert), [from, to], 1 / Math.sqrt(from))
+      add(hiddenBiasName(layer, expert), [to], 0)
+    }
+  }
+  for (let layer = 0; layer < crossLayers; layer++) {
+    add(crossName(layer), [hidden[0]!, hidden[0]!], 1 / Math.sqrt(hidden[0]!))
+    add(crossBiasName(layer), [hidden[0]!], 0)
+  }
+  const last = hidden.at(-1)! + (crossLayers > 0 ? hidden[0]! : 0)
   // A tenth of the usual scale: heads start near their base rates.
-  add(rankerTensorNames.heads, [last, heads.length], 0.1 / Math.sqrt(last))
+  if (experts === 1) add(rankerTensorNames.heads, [last, heads.length], 0.1 / Math.sqrt(last))
+  else for (const head of heads) add(headName(head), [last, 1], 0.1 / Math.sqrt(last))
 
   for (const side of ['query', 'entry'] as const) {
     const names = towerTensorNames(side)
@@ -71,9 +107,9 @@ export function initialDense(spec: ModelSpec, layout: ModelLayout): Map<string, 
   return out
 }
 
-/** The wide part of the first layer (its last columns, straight into the logits) starts at zero. */
-function clearColumns(values: Float32Array, width: number, from: number): void {
-  for (let row = 0; row < values.length; row += width) values.fill(0, row + from, row + width)
+/** The wide part of the first layer (its columns straight into the logits) starts at zero. */
+function clearColumns(values: Float32Array, width: number, from: number, to: number): void {
+  for (let row = 0; row < values.length; row += width) values.fill(0, row + from, row + to)
 }
 
 /** Uniform in [-scale, scale) from a text (mulberry32, a public-domain generator, seeded by XXH64 of the text). */

@@ -2,7 +2,7 @@
 // is. Trainer, scorer and encoder build their inputs from this one layout.
 import type { FeatureSet, SideLayout } from '../../streams/features/feature-set.ts'
 import { FreshetError } from '../../streams/runtime/errors.ts'
-import type { DenseChoice, ModelSpec } from './model-spec.ts'
+import { type DenseChoice, defaultInteractions, type Interaction, type ModelSpec } from './model-spec.ts'
 
 /** One slot's ids, mean-pooled into `dimension` columns. */
 export interface SlotBlock {
@@ -44,6 +44,10 @@ export interface RankerLayout {
   /** First columns of the two slots of the history term. */
   readonly historyColumn: number
   readonly historyEntryColumn: number
+  /** Columns of the query's pooled slots. Behind them come those of so many places of the history, id by id: 0 where nothing
+   *  attends to them. */
+  readonly pooledColumns: number
+  readonly attendedPlaces: number
 }
 
 export interface TowerLayout {
@@ -76,11 +80,14 @@ export function modelLayout(spec: ModelSpec, features: FeatureSet): ModelLayout 
     tableOf: (slot: string) => string,
     dense: DenseChoice,
     extraColumns: number,
-  ) => inputLayout(side, slots, tableOf, dimensionByTable, dense, extraColumns)
+    apart: string | null = null,
+  ) => inputLayout(side, slots, tableOf, dimensionByTable, dense, extraColumns, apart)
   const { ranker, towers } = spec
   const rankerTable = (slot: string) => tableBySlot.get(slot)!
   const towerTable = () => towers.table
-  const query = input(features.query, ranker.slots, rankerTable, ranker.queryDense, 0)
+  const terms = ranker.interactions ?? defaultInteractions
+  const attended = terms.includes('attention') ? ranker.history.query : null
+  const query = input(features.query, ranker.slots, rankerTable, ranker.queryDense, 0, attended)
   const entry = input(features.entry, ranker.slots, rankerTable, ranker.entryDense, 1)
   return {
     featureSet: features.fingerprint,
@@ -92,9 +99,11 @@ export function modelLayout(spec: ModelSpec, features: FeatureSet): ModelLayout 
       query,
       entry,
       similarityColumn: entry.columns - 1,
-      crossedColumns: 2 * query.dimension + 1,
+      crossedColumns: crossedColumns(terms, query.dimension),
       historyColumn: columnOf(spec, query, ranker.history.query, 'ranker.history.query'),
       historyEntryColumn: columnOf(spec, entry, ranker.history.entry, 'ranker.history.entry'),
+      pooledColumns: query.slotCount * query.dimension,
+      attendedPlaces: attended === null ? 0 : (features.query.slotByName.get(attended)?.width ?? 0),
     },
     towers: {
       query: input(features.query, towers.slots, towerTable, towers.queryDense, 0),
@@ -110,20 +119,28 @@ function inputLayout(
   dimensionByTable: ReadonlyMap<string, number>,
   dense: DenseChoice,
   extraColumns: number,
+  apart: string | null,
 ): InputLayout {
   const places = slots.flatMap((name) => side.slotByName.get(name) ?? [])
   const dimension = dimensionByTable.get(tableOf(slots[0]!))!
   const names = [...new Set(places.map((place) => tableOf(place.name)))]
+  const lone = places.find((place) => place.name === apart)
   const tables = names.map((table): TableBlocks => {
     const blocks = places.flatMap((place, index) =>
       tableOf(place.name) === table
         ? [{ slot: place.name, start: place.start, width: place.width, column: index * dimension }]
         : [],
     )
+    if (lone && tableOf(lone.name) === table) {
+      for (let place = 0; place < lone.width; place++) {
+        const column = (places.length + place) * dimension
+        blocks.push({ slot: `${lone.name} ${place}`, start: lone.start + place, width: 1, column })
+      }
+    }
     return { table, dimension, blocks, idsPerRow: blocks.reduce((sum, block) => sum + block.width, 0) }
   })
   const chosen = side.denseNames.flatMap((name, index) => (chooses(dense, name) ? [index] : []))
-  const denseColumn = places.length * dimension
+  const denseColumn = (places.length + (lone?.width ?? 0)) * dimension
   return {
     tables,
     slotCount: places.length,
@@ -132,6 +149,15 @@ function inputLayout(
     denseColumn,
     columns: denseColumn + chosen.length + extraColumns,
   }
+}
+
+function crossedColumns(terms: readonly Interaction[], dimension: number): number {
+  const columnsOf: Readonly<Record<Interaction, number>> = {
+    pairs: dimension,
+    history: dimension + 1,
+    attention: 2 * dimension + 1,
+  }
+  return terms.reduce((sum, term) => sum + columnsOf[term], 0)
 }
 
 function chooses(choice: DenseChoice, name: string): boolean {

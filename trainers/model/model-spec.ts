@@ -99,6 +99,8 @@ const denseChoiceSchema = Type.Object(
 
 const denseOptimizerSchema = Type.Object({ learningRate: positive, initialAccumulator: positive }, closed)
 
+const interactionSchema = Type.Union([Type.Literal('pairs'), Type.Literal('history'), Type.Literal('attention')])
+
 const rankerSchema = Type.Object(
   {
     slots: Type.Array(Type.String(), { minItems: 1 }),
@@ -106,6 +108,15 @@ const rankerSchema = Type.Object(
     entryDense: denseChoiceSchema,
     /** The mean of the query slot meets the entry slot: product and dot enter the network. */
     history: Type.Object({ query: Type.String(), entry: Type.String() }, closed),
+    /** Terms of where the two sides meet; where absent, pairs and history. pairs: the factorization term of all slots. history: see
+     *  there. attention: the history's ids each by themselves, each with its share, instead of their mean. */
+    interactions: Type.Optional(Type.Array(interactionSchema, { uniqueItems: true })),
+    /** Cross layers (DCN-v2) over a projection of both sides as wide as the first hidden layer. */
+    crossLayers: Type.Optional(Type.Integer({ minimum: 0, maximum: 8 })),
+    /** So many towers of hidden layers, mixed by a gate of each head (MMoE); where absent, 1: all heads share one. */
+    experts: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 })),
+    /** Whether everything also goes straight into the logits, linearly; true where absent. */
+    wide: Type.Optional(Type.Boolean()),
     hidden: Type.Array(Type.Integer({ minimum: 1, maximum: 1_024 }), { minItems: 1 }),
     /** Start of each head's bias: the logit of its base rate, for watchTime the mean of log1p(seconds). */
     headBiases: Type.Record(Type.String(), Type.Number()),
@@ -156,7 +167,10 @@ export type ModelSpec = Static<typeof specSchema>
 export type ModelTableSpec = Static<typeof tableSchema>
 export type RankerSpec = Static<typeof rankerSchema>
 export type TowersSpec = Static<typeof towersSchema>
+export type Interaction = Static<typeof interactionSchema>
 export type DenseChoice = Static<typeof denseChoiceSchema>
+
+export const defaultInteractions: Interaction[] = ['pairs', 'history']
 
 /** Checks a parsed JSON value. Throws config-invalid, naming the field. */
 export function modelSpec(value: unknown): ModelSpec {

@@ -34,6 +34,9 @@ const instancesByKind: { readonly [Kind in keyof typeof layers]: readonly Make[]
       }
     },
   ],
+  concat: [
+    (width, count) => ({ layer: { ...base, kind: 'concat', inputs: ['a', 'b', 'c'] }, columns: [width, 1, count] }),
+  ],
   cross: [
     (width) => ({
       layer: { ...base, kind: 'cross', inputs: ['a', 'b'], weights: 'w', bias: 'bias' },

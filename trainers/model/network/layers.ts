@@ -2,6 +2,7 @@
 import type { Layer } from './layer.ts'
 import { type AttentionSpec, attention } from './layers/attention.ts'
 import { type ColumnsSpec, columns } from './layers/columns.ts'
+import { type ConcatSpec, concat } from './layers/concat.ts'
 import { type CrossSpec, cross } from './layers/cross.ts'
 import { type DotSpec, dot } from './layers/dot.ts'
 import { type FactorizationSpec, factorization } from './layers/factorization.ts'
@@ -14,6 +15,7 @@ import { type UnitLengthSpec, unitLength } from './layers/unit-length.ts'
 export type AnyLayerSpec =
   | AttentionSpec
   | ColumnsSpec
+  | ConcatSpec
   | CrossSpec
   | DotSpec
   | FactorizationSpec
@@ -26,6 +28,7 @@ export type AnyLayerSpec =
 export const layers: { readonly [Kind in AnyLayerSpec['kind']]: Layer<Extract<AnyLayerSpec, { kind: Kind }>> } = {
   attention,
   columns,
+  concat,
   cross,
   dot,
   factorization,
