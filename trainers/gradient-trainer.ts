@@ -208,7 +208,8 @@ class RemoteTrainer implements GradientTrainer {
       const content = { rows: shares[bucket]!, dense, eventTimeMs, receivedTimes, quality }
       this.#send(bucket, fromOffset, toOffset, content, output)
     }
-    for (const [rowIndex, row] of rows.entries()) if (row.isFirst) this.metrics.add(predictions, row.after, rowIndex)
+    for (const [rowIndex, row] of rows.entries())
+      if (row.isFirst) this.metrics.add(predictions, row.after, rowIndex, row.weight)
     this.#options.onLearned?.(records, predictions)
   }
 

@@ -11,7 +11,7 @@ import { joiner } from '../streams/joiner/joiner.ts'
 import { auc } from './evaluation/auc.ts'
 import type { ModelSpec } from './model/model-spec.ts'
 import { sampleFeatures, sampleSpec } from './model/sample-features.ts'
-import { type OnlineTrainer, onlineTrainer } from './online-trainer.ts'
+import { type OnlineTrainer, type OnlineTrainerOptions, onlineTrainer } from './online-trainer.ts'
 import { CollectedOutput, PlantedWorld, recorded, seededRandom, tick, topics } from './planted-world.ts'
 import { wasmTable } from './table/wasm-table.ts'
 
@@ -119,8 +119,8 @@ export interface Learned {
   averaged(head: Head): Float32Array
 }
 
-export function labelTrainer(): OnlineTrainer {
-  return onlineTrainer({ spec: labelSpec, featureSet: labelFeatures, tableFactory: wasmTable })
+export function labelTrainer(onLearned: OnlineTrainerOptions['onLearned'] = () => {}): OnlineTrainer {
+  return onlineTrainer({ spec: labelSpec, featureSet: labelFeatures, tableFactory: wasmTable, onLearned })
 }
 
 /** Each state that is averaged is reached after so many records of the stream more. */

@@ -4,8 +4,10 @@ import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import type { Example } from '../schemas/generated.ts'
 import { rowId } from '../schemas/ids.ts'
-import { headIndex } from '../schemas/labels.ts'
+import { headIndex, heads } from '../schemas/labels.ts'
+import { decodeFloats } from '../schemas/layouts/floats.ts'
 import { countColumnIndex } from '../streams/features/count-columns.ts'
+import { ProgressiveMetrics } from './evaluation/progressive-metrics.ts'
 import {
   countsOf,
   interactionsOf,
@@ -20,7 +22,7 @@ import {
   rateOf,
 } from './label-world.ts'
 import { denseCompute } from './model/compute.ts'
-import type { OnlineTrainer } from './online-trainer.ts'
+import type { OnlineTrainer, OnlineTrainerOptions } from './online-trainer.ts'
 import { CollectedOutput, correctionOf, labelsOf, recorded, tick } from './planted-world.ts'
 
 const views = 4_000
@@ -140,6 +142,38 @@ describe('late and sampled labels', () => {
     }
     const even = sampled[0]!.map((record) => (record.type === 'Tick' ? record : { ...record, weight: 1 }))
     assert.ok(taughtBy([even]).longView.calibration > 1.35)
+  })
+
+  test('what trainers say of themselves weighs the sampled by what they stand for', () => {
+    const records = interactionsOf(shown[0]!, 'atOnce')
+    const predictionsById = new Map<string, Float32Array>()
+    const trainerOf = (joined: readonly Joined[], onLearned: OnlineTrainerOptions['onLearned'] = () => {}) => {
+      const trainer = labelTrainer(onLearned)
+      for (const record of recorded([...joined, tick(1e7)])) trainer.step(record, new CollectedOutput())
+      return trainer
+    }
+    const whole = trainerOf(joinedOf(records), (examples, predictions) => {
+      for (const [row, { exampleId }] of examples.entries()) {
+        predictionsById.set(exampleId, predictions.slice(row * heads.length, (row + 1) * heads.length))
+      }
+    }).metrics
+    const kept = joinedOf(records, 0.25)
+    const own = trainerOf(kept).metrics
+    const ofWhole = new ProgressiveMetrics()
+    for (const one of kept) {
+      if (one.type !== 'Example') continue
+      ofWhole.add(predictionsById.get(one.exampleId)!, decodeFloats(one.labels), 0, one.weight)
+    }
+    for (const head of ['like', 'longView'] as const) {
+      const [all, sampled] = [whole.head(head), ofWhole.head(head)]
+      assert.ok(sampled.seen < 0.7 * all.seen)
+      for (const { baseRate } of [sampled, own.head(head)]) {
+        assert.ok(Math.abs(baseRate / all.baseRate - 1) < 0.1, `${head}: rate ${baseRate}, of all ${all.baseRate}`)
+      }
+      const [auc, logLoss] = [sampled.auc.auc - all.auc.auc, sampled.logLoss.mean - all.logLoss.mean]
+      assert.ok(Math.abs(auc) < 2.5 * sampled.auc.standardError, `${head}: AUC off by ${auc}`)
+      assert.ok(Math.abs(logLoss) < 2.5 * sampled.logLoss.standardError, `${head}: log loss off by ${logLoss}`)
+    }
   })
 
   test('counts of sampled views lose no like, and their rates are those of all views', () => {

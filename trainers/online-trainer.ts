@@ -173,7 +173,7 @@ class BatchTrainer implements OnlineTrainer {
     for (const [rowIndex, row] of rows.entries()) {
       feed.note(records[rowIndex]!)
       marks.advance(partition, toOffset, row.eventTimeMs, tickTimeMs)
-      if (row.isFirst) this.metrics.add(predictions, row.after, rowIndex)
+      if (row.isFirst) this.metrics.add(predictions, row.after, rowIndex, row.weight)
     }
     this.#options.onLearned?.(records, predictions)
   }

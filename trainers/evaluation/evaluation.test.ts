@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { headIndex, heads } from '../../schemas/labels.ts'
+import { seededRandom } from '../../streams/runtime/simulated-runtime.ts'
 import { auc, aucEstimate, aucInterval } from './auc.ts'
 import { calibration } from './calibration.ts'
 import { logLoss, pointLogLoss } from './log-loss.ts'
-import { ProgressiveMetrics } from './progressive-metrics.ts'
+import { type HeadMetrics, ProgressiveMetrics } from './progressive-metrics.ts'
 
 const near = (found: number, want: number, tolerance = 1e-9) =>
   assert.ok(Math.abs(found - want) <= tolerance || (Number.isNaN(found) && Number.isNaN(want)), `${found}, not ${want}`)
@@ -137,7 +138,7 @@ describe('progressive metrics', () => {
     fc.assert(
       fc.property(anyRows, fc.integer({ min: 1, max: 12 }), (rows, size) => {
         const metrics = new ProgressiveMetrics(size)
-        for (const { score, label } of rows) metrics.add(predictions(score), row(label), 0)
+        for (const { score, label } of rows) metrics.add(predictions(score), row(label), 0, 1)
         const known = rows.filter(({ label }) => !Number.isNaN(label))
         const newest = known.slice(-size)
         const found = metrics.head('like')
@@ -154,13 +155,63 @@ describe('progressive metrics', () => {
     )
   })
 
+  test('count a row of a weight as so many rows', () => {
+    fc.assert(
+      fc.property(anyRows, fc.infiniteStream(fc.integer({ min: 1, max: 4 })), (rows, anyWeights) => {
+        const [weighted, repeated] = [new ProgressiveMetrics(500), new ProgressiveMetrics(500)]
+        for (const { score, label } of rows) {
+          const weight = anyWeights.next().value as number
+          weighted.add(predictions(score), row(label), 0, weight)
+          for (let copy = 0; copy < weight; copy++) repeated.add(predictions(score), row(label), 0, 1)
+        }
+        const [found, want] = [weighted.head('like'), repeated.head('like')]
+        near(found.baseRate, want.baseRate)
+        near(found.auc.auc, want.auc.auc)
+        near(found.logLoss.mean, want.logLoss.mean, 1e-6)
+        const loaded = new ProgressiveMetrics(500)
+        loaded.load(weighted.dump())
+        assert.deepEqual(loaded.head('like'), found)
+      }),
+    )
+  })
+
+  test('of a quarter of the negatives at four times their weight are those of all, within their standard errors', () => {
+    const random = seededRandom(3)
+    const [all, sampled, unweighted] = [1, 2, 3].map(() => new ProgressiveMetrics(20_000)) as [
+      ProgressiveMetrics,
+      ProgressiveMetrics,
+      ProgressiveMetrics,
+    ]
+    for (let index = 0; index < 20_000; index++) {
+      const rate = random() * 0.3
+      const label = Number(random() < rate)
+      const add = (metrics: ProgressiveMetrics, weight: number) => metrics.add(predictions(rate), row(label), 0, weight)
+      add(all, 1)
+      if (label === 0 && random() >= 0.25) continue
+      add(sampled, label === 1 ? 1 : 4)
+      add(unweighted, 1)
+    }
+    const [want, found, wrong] = [all, sampled, unweighted].map((metrics) => metrics.head('like')) as [
+      HeadMetrics,
+      HeadMetrics,
+      HeadMetrics,
+    ]
+    assert.ok(Math.abs(found.baseRate / want.baseRate - 1) < 0.05, `${found.baseRate}, of all ${want.baseRate}`)
+    assert.ok(wrong.baseRate > 2 * want.baseRate)
+    assert.ok(Math.abs(found.auc.auc - want.auc.auc) < 2 * found.auc.standardError)
+    assert.ok(found.auc.standardError > want.auc.standardError && found.auc.standardError < 2 * want.auc.standardError)
+    assert.ok(Math.abs(found.logLoss.mean - want.logLoss.mean) < 2 * found.logLoss.standardError)
+    assert.ok(wrong.logLoss.mean > want.logLoss.mean + 10 * found.logLoss.standardError)
+  })
+
   test('continue from a dump, byte for byte', () => {
+    const weightOf = (index: number) => (index % 3 === 0 ? 4 : 1)
     const whole = new ProgressiveMetrics(5)
     const continued = new ProgressiveMetrics(5)
     for (let index = 0; index < 13; index++) {
       if (index === 7) continued.load(whole.dump())
-      whole.add(predictions(index / 13), row(index % 2), 0)
-      if (index >= 7) continued.add(predictions(index / 13), row(index % 2), 0)
+      whole.add(predictions(index / 13), row(index % 2), 0, weightOf(index))
+      if (index >= 7) continued.add(predictions(index / 13), row(index % 2), 0, weightOf(index))
     }
     assert.deepEqual(continued.dump(), whole.dump())
     assert.throws(() => new ProgressiveMetrics(50).load(whole.dump()), RangeError)

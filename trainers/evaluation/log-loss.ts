@@ -16,20 +16,29 @@ export function pointLogLoss(probability: number, label: number): number {
   return label === 1 ? -Math.log(clipped) : -Math.log1p(-clipped)
 }
 
-/** Labels 0 or 1; NaN labels are passed over. */
-export function logLoss(probabilities: ArrayLike<number>, labels: ArrayLike<number>): MeanEstimate {
-  let count = 0
-  let mean = 0
-  let squares = 0
+/** Labels 0 or 1; NaN labels are passed over. A row of weight w stands for w like it; without weights each stands for itself. The
+ *  standard error is by linearisation (Binder 1983), of the rows as they were drawn. */
+export function logLoss(
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  weights: ArrayLike<number> | null = null,
+): MeanEstimate {
+  const losses: number[] = []
+  const own: number[] = []
+  let [total, mean] = [0, 0]
   for (let index = 0; index < labels.length; index++) {
     if (Number.isNaN(labels[index])) continue
     const loss = pointLogLoss(probabilities[index]!, labels[index]!)
-    count++
-    // Welford 1962: no cancellation between large sums.
-    const step = loss - mean
-    mean += step / count
-    squares += step * (loss - mean)
+    const weight = weights === null ? 1 : weights[index]!
+    losses.push(loss)
+    own.push(weight)
+    if (weight === 0) continue
+    // West 1979: no cancellation between large sums.
+    total += weight
+    mean += ((loss - mean) * weight) / total
   }
-  if (count === 0) return { mean: Number.NaN, standardError: Number.NaN, count }
-  return { mean, standardError: Math.sqrt(squares / (count - 1) / count), count }
+  const count = losses.length
+  if (total === 0) return { mean: Number.NaN, standardError: Number.NaN, count }
+  const squares = losses.reduce((sum, loss, index) => sum + (own[index]! * (loss - mean)) ** 2, 0)
+  return { mean, standardError: Math.sqrt((squares / (count - 1)) * count) / total, count }
 }
