@@ -14,6 +14,7 @@ import type { BlobStore } from '../../streams/stores/blob-store.ts'
 import { ownedStateOf } from '../../trainers/parameter-server/owned-bucket.ts'
 import type { Config } from '../config/config.ts'
 import { engineTopics } from '../processes/engine-topics.ts'
+import { keepFeatures } from '../processes/model-features.ts'
 import { type ModelSetup, modelSetup } from '../processes/model-setup.ts'
 import { type ParameterFold, parameterFolds } from '../processes/parameter-folds.ts'
 import { specBlob } from '../processes/promoted-model.ts'
@@ -45,6 +46,7 @@ export async function installRun(folder: string, config: Config, sources: ModelS
   for (const topic of engineTopics(ofRun, model)) await sources.log.ensureTopic(topic)
   const from = await installedFrom(run, folder, fold, config, sources)
   await sources.blobs.put(specBlob(model), [spec])
+  await keepFeatures(setup, sources.blobs)
   return { model, run: run.name, from }
 }
 

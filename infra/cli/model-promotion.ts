@@ -3,9 +3,9 @@
 import { encode } from '../../schemas/codec.ts'
 import type { ModelPromoted } from '../../schemas/generated.ts'
 import { policies } from '../../schemas/topics.ts'
+import { FreshetError } from '../../streams/runtime/errors.ts'
 import type { Config } from '../config/config.ts'
 import { modelSetup } from '../processes/model-setup.ts'
-import { specBlob } from '../processes/promoted-model.ts'
 import { type InstalledRun, installRun, type ModelSources } from './installed-run.ts'
 
 export interface Promotion extends Pick<InstalledRun, 'from'> {
@@ -20,8 +20,16 @@ export async function promoteRun(folder: string, config: Config, sources: ModelS
 
 /** A model that was promoted or shadowed before, or that the configuration names. */
 export async function promoteKnown(model: string, config: Config, sources: ModelSources): Promise<Promotion> {
-  if (modelSetup(config).spec.model !== model) await sources.blobs.get(specBlob(model))
+  if (modelSetup(config).spec.model !== model) await checkKnown(model, config, sources.blobs)
   return { event: await promoted(model, 'freshet model promote', sources), from: null }
+}
+
+async function checkKnown(model: string, config: Config, blobs: ModelSources['blobs']): Promise<void> {
+  const stored = (await blobs.list('models/')).map((name) => name.slice('models/'.length))
+  const named = stored.filter((name) => /^[^.]+\.json$/.test(name)).map((name) => name.slice(0, -'.json'.length))
+  if (named.includes(model)) return
+  const known = [...new Set([modelSetup(config).spec.model, ...named])].sort()
+  throw new FreshetError('usage', `no model of the name ${model} ran here; known: ${known.join(', ')}`)
 }
 
 async function promoted(model: string, by: string, { log, runtime }: ModelSources): Promise<ModelPromoted> {

@@ -8,6 +8,7 @@ import { FreshetError } from '../../streams/runtime/errors.ts'
 import { modelLayout } from '../../trainers/model/model-layout.ts'
 import type { Config } from '../config/config.ts'
 import { engineTopics } from '../processes/engine-topics.ts'
+import { keepFeatures } from '../processes/model-features.ts'
 import { modelSetup } from '../processes/model-setup.ts'
 import { policiesInLog } from '../processes/policy-feed.ts'
 import { specBlob, withModel, withPromotedModel } from '../processes/promoted-model.ts'
@@ -41,12 +42,14 @@ export async function shadowSpec(path: string, config: Config, sources: ModelSou
 }
 
 async function shadowOf(of: Config, by: string, sources: ModelSources): Promise<Shadowing> {
-  const { spec, features } = modelSetup(of)
+  const setup = modelSetup(of)
+  const { spec, features } = setup
   // Throws where the spec does not fit the features that are frozen with each page.
   modelLayout(spec, features)
   for (const topic of engineTopics(of, spec.model)) await sources.log.ensureTopic(topic)
   // Whoever learns was started with another spec in its configuration.
   await sources.blobs.put(specBlob(spec.model), [new TextEncoder().encode(JSON.stringify(spec))])
+  await keepFeatures(setup, sources.blobs)
   return { event: await shadowed(spec.model, by, sources), from: null }
 }
 

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts'
 import { type Door, openDoor } from './door.ts'
 import { type MetricsServer, metricsServer } from './metrics-server.ts'
 import { joinMetrics } from './metrics-text.ts'
+import { checkModelFeatures } from './model-features.ts'
 import { modelSetup } from './model-setup.ts'
 import { type OwnLog, openOwnLog } from './open-log.ts'
 import { withPromotedModel } from './promoted-model.ts'
@@ -56,9 +57,12 @@ export async function startEngine(
   checkRoles(configured, roles)
   mkdirSync(configured.dataDir, { recursive: true })
   const own = await openOwnLog(configured, modelSetup(configured).spec.model, runtime)
-  const config = await withPromotedModel(own.log, configured).catch((error) =>
-    own.close().then(() => Promise.reject(error)),
-  )
+  const config = await withPromotedModel(own.log, configured)
+    .then(async (promoted) => {
+      await checkModelFeatures(own.log, promoted)
+      return promoted
+    })
+    .catch((error) => own.close().then(() => Promise.reject(error)))
   const threads: WorkerThread[] = []
   const start = async <Settings extends ThreadSettings>(
     name: string,
