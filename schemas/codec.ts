@@ -2,19 +2,20 @@
 // to the current one; bytes fields are views of the input, not copies.
 import avro from 'avsc'
 import type { AnyRecord, RecordType } from './generated.ts'
+import { internedKeys, internedStrings } from './interned-strings.ts'
 import registry from './registry.json' with { type: 'json' }
-import { viewBytesRegistry } from './view-bytes.ts'
+import { viewBytes } from './view-bytes.ts'
 
 const magic = 0
 const headerBytes = 5
 
-/** A value as avsc writes it, which insists on Buffer for bytes: a Uint8Array is wrapped, not copied. */
+/** A value as avsc writes it: it knows bytes that may be null by their being a Buffer, so a Uint8Array is wrapped, not copied. */
 type Wrap = (value: unknown) => unknown
 
 interface Writer {
   readonly id: number
   readonly type: avro.Type
-  /** Null: the record holds no bytes. */
+  /** Null: the record holds no such bytes. */
   readonly wrap: Wrap | null
 }
 interface Reader {
@@ -38,7 +39,8 @@ for (const entry of registry) {
 }
 
 function parse(schema: unknown): avro.Type {
-  return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false, registry: viewBytesRegistry() })
+  const registry = { bytes: viewBytes(), string: internedStrings() }
+  return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false, registry, typeHook: internedKeys })
 }
 
 /** A value that cannot be decoded, said as a value: bad records are not exceptions. */
@@ -89,9 +91,8 @@ export function recordTypeOf(bytes: Uint8Array): RecordType | null {
   return readerById.get(id)?.record ?? null
 }
 
-/** How a value of this type becomes one that avsc takes: copies of the records on the way to bytes, the rest as it stands. */
+/** How a value of this type becomes one that avsc takes; only what changes is copied on the way. */
 function wrapOf(type: avro.Type): Wrap | null {
-  if (type.typeName === 'bytes') return bufferOf
   if (type instanceof avro.types.ArrayType) {
     const wrap = wrapOf(type.itemsType)
     return wrap && ((value) => (Array.isArray(value) ? value.map(wrap) : value))
@@ -109,6 +110,7 @@ function wrapOf(type: avro.Type): Wrap | null {
   }
   if (type instanceof avro.types.UnwrappedUnionType) {
     // A union here is of null and one other type.
+    if (type.types.some((own) => own.typeName === 'bytes')) return bufferOf
     const wraps = type.types.flatMap((own) => wrapOf(own) ?? [])
     return wraps[0] ?? null
   }
@@ -132,10 +134,14 @@ function withFields(
   value: Record<string, unknown>,
   fields: readonly { readonly name: string; readonly wrap: Wrap }[],
 ): Record<string, unknown> {
-  const out = { ...value }
+  let out = value
   for (let index = 0; index < fields.length; index++) {
     const { name, wrap } = fields[index]!
-    out[name] = wrap(out[name])
+    const given = value[name]
+    const wrapped = wrap(given)
+    if (wrapped === given) continue
+    if (out === value) out = { ...value }
+    out[name] = wrapped
   }
   return out
 }

@@ -1,4 +1,5 @@
-// Avro `bytes` decoded as a view of the input: avsc itself copies them out into a pool of its own.
+// Avro `bytes` decoded as a view of the input, where avsc copies them out into a pool of its own, and encoded from any
+// Uint8Array, where avsc insists on Buffer.
 import avro from 'avsc'
 
 /** The part of avsc's reading head that is used here; stable within the pinned version, and held by a test. */
@@ -6,6 +7,7 @@ interface Tap {
   buf: Buffer
   pos: number
   readLong(): number
+  writeLong(value: number): void
 }
 
 const BytesType = avro.types.BytesType as unknown as new () => avro.Type
@@ -18,9 +20,23 @@ class ViewBytes extends BytesType {
     tap.pos = length < 0 ? tap.buf.length + 1 : start + length
     return tap.pos > tap.buf.length ? undefined : tap.buf.subarray(start, start + length)
   }
+
+  _check(value: unknown, _flags: unknown, hook?: (value: unknown, type: unknown) => void): boolean {
+    const fits = value instanceof Uint8Array
+    if (!fits) hook?.(value, this)
+    return fits
+  }
+
+  _write(tap: Tap, value: unknown): void {
+    if (!(value instanceof Uint8Array)) throw new TypeError(`invalid "bytes": ${JSON.stringify(value)}`)
+    tap.writeLong(value.length)
+    const start = tap.pos
+    tap.pos = start + value.length
+    if (tap.pos <= tap.buf.length) tap.buf.set(value, start)
+  }
 }
 
-/** A registry to parse one schema with: `bytes` in it read as views. */
-export function viewBytesRegistry(): Record<string, avro.Type> {
-  return { bytes: new ViewBytes() }
+/** What `bytes` is in one schema. */
+export function viewBytes(): avro.Type {
+  return new ViewBytes()
 }

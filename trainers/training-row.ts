@@ -66,7 +66,8 @@ function labelsOf(bytes: Uint8Array, headNames: readonly string[]): Float32Array
   const given = decodeFloats(bytes)
   checkLength('labels', given.length, headNames.length)
   const out = nothing.slice()
-  for (const [index, name] of headNames.entries()) {
+  for (let index = 0; index < headNames.length; index++) {
+    const name = headNames[index]!
     const head = headIndex[name as keyof typeof headIndex]
     const label = given[index]!
     if (head === undefined) continue

@@ -1,6 +1,8 @@
 // Layout of frozen features, little-endian: u16 id count, u16 dense count, u32 zero, then u64 row ids, then f32 dense
 // values. Which id and which value stand where is named by the record's featureSet.
 
+import { alignedTo } from './byte-slabs.ts'
+
 export interface FeatureRow {
   readonly ids: BigUint64Array
   readonly dense: Float32Array
@@ -20,7 +22,7 @@ export function encodeFeatureRow(ids: BigUint64Array, dense: Float32Array): Uint
 
 /** Views of `bytes` where its start is 8-byte aligned, else of one copy. Throws RangeError on a wrong length. */
 export function decodeFeatureRow(bytes: Uint8Array): FeatureRow {
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
+  const aligned = alignedTo(8, bytes)
   if (aligned.byteLength < headerBytes) throw new RangeError(`feature row of ${aligned.byteLength} bytes has no header`)
   const idCount = aligned[0]! | (aligned[1]! << 8)
   const denseCount = aligned[2]! | (aligned[3]! << 8)

@@ -5,7 +5,7 @@ import { absentRowId, type RowId } from '../../schemas/ids.ts'
 import { heads } from '../../schemas/labels.ts'
 import { decodeFeatureRow, type FeatureRow } from '../../schemas/layouts/feature-row.ts'
 import { decodeFloats } from '../../schemas/layouts/floats.ts'
-import { addOutcomeColumns, type CountTable, countDimension, countTables } from './count-columns.ts'
+import { addOutcomeColumns, type CountTable, countDimension } from './count-columns.ts'
 import type { Outcome } from './feature.ts'
 import type { FeatureSet, SideLayout } from './feature-set.ts'
 
@@ -28,17 +28,22 @@ export function countIncrements(example: Example | LabelCorrection, features: Fe
   if (values.every((value) => value === 0)) return []
   const outcome = frozenOutcome(example, features)
   const increments: CountIncrement[] = []
-  const seen = new Map(countTables.map((table) => [table, new Set<RowId>()]))
   const sink = {
     add(table: CountTable, id: RowId) {
-      const known = seen.get(table)!
-      if (id === absentRowId || known.has(id)) return
-      known.add(id)
-      increments.push({ table, id, values })
+      if (id !== absentRowId && !isAmong(increments, table, id)) increments.push({ table, id, values })
     },
   }
   for (const feature of features.features) feature.write?.(outcome, sink)
   return increments
+}
+
+/** There are few enough of one record to look at each. */
+function isAmong(increments: readonly CountIncrement[], table: CountTable, id: RowId): boolean {
+  for (let index = 0; index < increments.length; index++) {
+    const increment = increments[index]!
+    if (increment.table === table && increment.id === id) return true
+  }
+  return false
 }
 
 function columnChange(example: Example | LabelCorrection): Float32Array {
@@ -61,8 +66,13 @@ function outcomesBehind(weight: number): number {
 /** Labels by `heads`; NaN where the record has no such head. */
 function labelsInOrder(bytes: Uint8Array, headNames: readonly string[]): Float32Array {
   const labels = decodeFloats(bytes)
-  if (heads.every((head, index) => headNames[index] === head)) return labels
+  if (isInOrder(headNames)) return labels
   return Float32Array.from(heads, (head) => labels[headNames.indexOf(head)] ?? Number.NaN)
+}
+
+function isInOrder(headNames: readonly string[]): boolean {
+  for (let index = 0; index < heads.length; index++) if (headNames[index] !== heads[index]) return false
+  return true
 }
 
 function frozenOutcome(example: Example | LabelCorrection, features: FeatureSet): Outcome {

@@ -236,8 +236,8 @@ class LastServedJoiner implements Joiner {
     this.counts.examples++
     const { page, predictions } = entry
     const example: Example = {
-      type: 'Example',
       ...frozenPart(entry, id, eventTimeMs, out.receivedTimeMs),
+      type: 'Example',
       labels: encodeFloats(outcome.sent!),
       predictions: predictions ? bytesOf(page, predictions) : null,
       weight: outcome.weight,
@@ -265,7 +265,7 @@ class LastServedJoiner implements Joiner {
       const frozen = frozenPart(entry, id, eventTimeMs, out.receivedTimeMs)
       const { before, after, weight } = change
       const labels = { before: encodeFloats(before), after: encodeFloats(after), weight }
-      out.emit(entry.page.userId, { type: 'LabelCorrection', ...frozen, ...labels } satisfies LabelCorrection)
+      out.emit(entry.page.userId, { ...frozen, type: 'LabelCorrection', ...labels } satisfies LabelCorrection)
     }
     const isSampled = weight === 0 || weight > 1
     if (!isSampled || isNegative(outcome.view, outcome.marks, after)) {

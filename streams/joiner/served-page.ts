@@ -2,6 +2,7 @@
 // bytes; frozen features stay the bytes that were served.
 import type { FeedServed } from '../../schemas/generated.ts'
 import { type Head, headIndex, heads } from '../../schemas/labels.ts'
+import { ByteSlabs } from '../../schemas/layouts/byte-slabs.ts'
 import { encodeFloats } from '../../schemas/layouts/floats.ts'
 import { StateReader, StateWriter } from '../processor/state-bytes.ts'
 import { type EngagementKind, engagementKinds, type Mark, type ViewEnd } from './entry-labels.ts'
@@ -78,7 +79,8 @@ export interface Registration {
 export function servedPage(served: FeedServed, registration: Registration): ServedPage {
   const { requestId, userId, eventTimeMs, surface, region, featureSet, imported } = served
   const { registeredMs, registeredImportMs, sequence } = registration
-  const out = new StateWriter(bytesExpected(served))
+  const out = scratch
+  out.restart()
   out.text(requestId)
   out.text(userId)
   out.f64(eventTimeMs)
@@ -128,22 +130,20 @@ export function servedPage(served: FeedServed, registration: Registration): Serv
       outcome: null,
     })
   }
-  page.fixed = out.finish().slice()
+  page.fixed = slabs.copy(out.finish())
   return page
 }
 
-function bytesExpected({ queryFeatures, entries }: FeedServed): number {
-  let bytes = queryFeatures.byteLength + 384
-  for (const { features } of entries) bytes += features.byteLength + 192
-  return bytes
-}
+/** A page is written here first, because its length is not known before. */
+const scratch = new StateWriter(64 * 1_024)
+const slabs = new ByteSlabs(1 << 20)
 
 function writeRange(out: StateWriter, bytes: Uint8Array): ByteRange {
   out.bytes(bytes)
   return { start: out.position - bytes.byteLength, end: out.position }
 }
 
-const noBytes = new Uint8Array(0)
+const noBytes: Uint8Array = new Uint8Array(0)
 
 function inHeadOrder(predictions: readonly number[], headOrder: readonly number[]): Float32Array {
   const out = new Float32Array(heads.length).fill(Number.NaN)

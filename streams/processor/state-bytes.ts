@@ -56,6 +56,11 @@ export class StateWriter {
     return this.length
   }
 
+  /** Begins anew in the same memory. */
+  restart(): void {
+    this.length = 0
+  }
+
   text(value: string): void {
     if (value.length <= shortText && this.ascii(value)) return
     const bytes = Buffer.byteLength(value)
@@ -90,7 +95,7 @@ export class StateWriter {
     this.bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
   }
 
-  /** What was written so far; the writer must not be used afterwards. */
+  /** What was written so far: a view, good until something is written again. */
   finish(): Uint8Array {
     return new Uint8Array(this.buffer.buffer, this.buffer.byteOffset, this.length)
   }

@@ -1,0 +1,64 @@
+// Strings and maps are read as avsc itself reads them, however often and from however short an input.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import avro from 'avsc'
+import fc from 'fast-check'
+import { internedKeys, internedStrings } from './interned-strings.ts'
+
+const schema = {
+  type: 'record',
+  name: 'Sample',
+  fields: [
+    { name: 'text', type: 'string' },
+    { name: 'texts', type: { type: 'array', items: 'string' } },
+    { name: 'flags', type: { type: 'map', values: 'boolean' } },
+  ],
+} as avro.Schema
+const plain = avro.Type.forSchema(schema, { wrapUnions: false })
+const interned = avro.Type.forSchema(schema, {
+  wrapUnions: false,
+  registry: { string: internedStrings() },
+  typeHook: internedKeys,
+})
+const anyText = fc.oneof(
+  fc.constantFrom('like', 'share?', '', 'für', 'a'.repeat(32), 'a'.repeat(33)),
+  fc.string({ maxLength: 40 }),
+  fc.string({ unit: 'binary', maxLength: 20 }),
+)
+const anySample = fc.record({
+  text: anyText,
+  texts: fc.array(anyText, { maxLength: 5 }),
+  flags: fc.dictionary(anyText, fc.boolean(), { maxKeys: 5, noNullPrototype: true }),
+})
+
+test('what avsc wrote is read as avsc reads it', () => {
+  fc.assert(
+    fc.property(fc.array(anySample, { minLength: 1, maxLength: 8 }), (samples) => {
+      for (const sample of [...samples, ...samples]) {
+        const bytes = plain.toBuffer(sample)
+        const before = Buffer.from(bytes)
+        const read = interned.fromBuffer(bytes)
+        bytes.fill(0)
+        assert.deepEqual({ ...read }, { ...plain.fromBuffer(before) })
+        assert.deepEqual(interned.toBuffer(read), before)
+      }
+    }),
+  )
+})
+
+test('an input that is cut short is refused wherever it is cut', () => {
+  fc.assert(
+    fc.property(anySample, (sample) => {
+      const bytes = plain.toBuffer(sample)
+      for (let length = 0; length < bytes.length; length++) {
+        assert.throws(() => interned.fromBuffer(bytes.subarray(0, length)))
+      }
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('a count beyond the bytes ends at once', () => {
+  const bytes = Buffer.concat([Buffer.from([0, 0]), Buffer.from([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07])])
+  assert.throws(() => interned.fromBuffer(bytes))
+})
