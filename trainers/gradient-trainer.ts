@@ -61,6 +61,8 @@ export interface GradientTrainer extends Processor {
 interface GradientTrainerFacts {
   readonly batch: OpenBatchFacts
   readonly drawCount: number
+  /** Not there in states of before it was kept. */
+  readonly exampleBatchRows?: number
   readonly previousTo: readonly number[]
   readonly syncedTimeMs: number
   readonly sums: DenseSumsFacts
@@ -147,6 +149,7 @@ class RemoteTrainer implements GradientTrainer {
     const facts: GradientTrainerFacts = {
       batch: batch.facts,
       drawCount: this.#learner.frequencies.drawCount,
+      exampleBatchRows: this.#learner.exampleBatchRows,
       previousTo: this.#chains.state(),
       syncedTimeMs: this.#syncedTimeMs,
       sums: sums.facts,
@@ -162,13 +165,14 @@ class RemoteTrainer implements GradientTrainer {
 
   load(dump: Uint8Array): void {
     const sections = decodeSections(dump)
-    const { batch, drawCount, previousTo, syncedTimeMs, sums } = sections.facts as unknown as GradientTrainerFacts
-    this.#learner.frequencies.load(sectionOf(sections, 'frequencies'), drawCount)
+    const facts = sections.facts as unknown as GradientTrainerFacts
+    this.#learner.frequencies.load(sectionOf(sections, 'frequencies'), facts.drawCount)
+    this.#learner.exampleBatchRows = facts.exampleBatchRows ?? 0
     this.metrics.load(sectionOf(sections, 'metrics'))
-    this.#batch.load(batch, sectionOf(sections, 'pending'))
-    this.#sums.load(sums, sectionOf(sections, 'sums'))
-    this.#chains.restore(previousTo)
-    this.#syncedTimeMs = syncedTimeMs
+    this.#batch.load(facts.batch, sectionOf(sections, 'pending'))
+    this.#sums.load(facts.sums, sectionOf(sections, 'sums'))
+    this.#chains.restore(facts.previousTo)
+    this.#syncedTimeMs = facts.syncedTimeMs
     this.#parameters.reset()
   }
 

@@ -46,6 +46,9 @@ interface Forward {
 
 export class Learner {
   readonly frequencies: VideoFrequencies
+  /** Rows of the last batch that held an example, part of a trainer's state: a batch of nothing but corrections, which may be a
+   *  single one, counts as so many at least. So a correction weighs about what its example did. */
+  exampleBatchRows = 0
   readonly #layout: ModelLayout
   readonly #spec: ModelSpec
   readonly #ranker: DenseNetwork
@@ -89,11 +92,14 @@ export class Learner {
   /** Learns the rows collected last; returns what was predicted before, rows x heads. */
   learn(rows: readonly TrainingRow[], sink: GradientSink): Float32Array {
     for (const row of rows) if (row.isFirst) this.frequencies.draw(row.videoId)
+    const hasExample = rows.some(({ isFirst }) => isFirst)
+    if (hasExample) this.exampleBatchRows = rows.length
+    const size = hasExample ? rows.length : Math.max(rows.length, this.exampleBatchRows)
     const eventTimesMs = Float64Array.from(rows, (row) => row.eventTimeMs)
     const { logits, vectors } = this.#forward(rows, this.#read(rows))
     const predictions = toPredictions(logits)
-    this.#learnHeads(rows, logits, eventTimesMs, sink)
-    this.#learnTowers(rows, vectors, eventTimesMs, sink)
+    this.#learnHeads(rows, size, logits, eventTimesMs, sink)
+    this.#learnTowers(rows, size, vectors, eventTimesMs, sink)
     return predictions
   }
 
@@ -125,12 +131,13 @@ export class Learner {
 
   #learnHeads(
     rows: readonly TrainingRow[],
+    size: number,
     logits: Float32Array,
     eventTimesMs: Float64Array,
     sink: GradientSink,
   ): void {
     const gradient = new Float32Array(logits.length)
-    headLoss(logits, labelsOf(rows), gradient)
+    headLoss(logits, { ...labelsOf(rows), size }, gradient)
     const { inputs, dense } = this.#ranker.backward([gradient])
     const sides = { query: inputs[0]!, entry: inputs[1]! }
     for (const table of this.#rankerTables) sink.rows(table.gradients(rows.length, sides, eventTimesMs))
@@ -139,11 +146,12 @@ export class Learner {
 
   #learnTowers(
     rows: readonly TrainingRow[],
+    size: number,
     vectors: SidePair<Float32Array>,
     eventTimesMs: Float64Array,
     sink: GradientSink,
   ): void {
-    const scale = 1 / Math.sqrt(rows.length)
+    const scale = 1 / Math.sqrt(size)
     const weights = Float32Array.from(
       rows,
       (row) => scale * row.weight * (this.#isPositive(row.after) - this.#isPositive(row.before)),

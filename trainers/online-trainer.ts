@@ -45,6 +45,8 @@ export interface OnlineTrainer extends Processor {
 
 interface TrainerFacts {
   readonly drawCount: number
+  /** Not there in states of before it was kept. */
+  readonly exampleBatchRows?: number
   readonly batch: OpenBatchFacts
 }
 
@@ -132,6 +134,7 @@ class BatchTrainer implements OnlineTrainer {
     const facts = sections.facts as unknown as TrainerFacts
     const next = this.#owned.load(sections)
     this.#learner.frequencies.load(sectionOf(sections, 'frequencies'), facts.drawCount)
+    this.#learner.exampleBatchRows = facts.exampleBatchRows ?? 0
     this.metrics.load(sectionOf(sections, 'metrics'))
     this.#batch.load(facts.batch, sectionOf(sections, 'pending'))
     this.#owned.advance(next)
@@ -140,9 +143,10 @@ class BatchTrainer implements OnlineTrainer {
   /** Made at once but for the tables, which are read as the parts are taken. */
   #stream(): ByteStream {
     const batch = this.#batch.dump()
-    const facts: TrainerFacts = { drawCount: this.#learner.frequencies.drawCount, batch: batch.facts }
+    const { exampleBatchRows, frequencies } = this.#learner
+    const facts: TrainerFacts = { drawCount: frequencies.drawCount, exampleBatchRows, batch: batch.facts }
     const sections = new Map<string, Section>([
-      ['frequencies', this.#learner.frequencies.dump()],
+      ['frequencies', frequencies.dump()],
       ['metrics', this.metrics.dump()],
       ['pending', batch.bytes],
     ])

@@ -55,6 +55,14 @@ export class ShardLearner {
     return this.#learner.frequencies
   }
 
+  get exampleBatchRows(): number {
+    return this.#learner.exampleBatchRows
+  }
+
+  set exampleBatchRows(rows: number) {
+    this.#learner.exampleBatchRows = rows
+  }
+
   /** rows x heads with the present weights (no fp16 rounding), or with rows from elsewhere; nothing changes. */
   predict(rows: readonly TrainingRow[], pull: RowPull = this.#ownRows): Float32Array {
     const out = new Float32Array(rows.length * heads.length)

@@ -8,6 +8,8 @@ export interface BatchLabels {
   readonly before: Float32Array
   /** One per row. */
   readonly weights: Float32Array
+  /** Rows that the batch counts as where it is divided by their square root; its own without. */
+  readonly size?: number
 }
 
 /**
@@ -17,7 +19,7 @@ export interface BatchLabels {
  */
 export function headLoss(logits: Float32Array, labels: BatchLabels, out: Float32Array): number {
   const rowCount = labels.weights.length
-  const scale = 1 / Math.sqrt(Math.max(1, rowCount))
+  const scale = 1 / Math.sqrt(Math.max(1, labels.size ?? rowCount))
   let loss = 0
   for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
     const weight = labels.weights[rowIndex]! * scale
