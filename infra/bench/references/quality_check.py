@@ -110,6 +110,16 @@ def check_frozen(rows, plain, scored):
             assert same[scored & ~untold].mean() < 0.5, f"{program.__name__} is not frozen"
 
 
+def check_users_weights(rows):
+    model = quality_torch.OnlineModel(rows)
+    model.start_day()
+    batch = slice(0, 50)
+    frozen, live = model.predict(batch, "frozen"), model.predict(batch, "live")
+    model.table.values[model.users] += 1
+    assert np.allclose(frozen, model.predict(batch, "frozen")), "weights of users are not frozen"
+    assert not np.allclose(live, model.predict(batch, "live")), "weights of users do not count"
+
+
 if __name__ == "__main__":
     random = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:
@@ -120,4 +130,5 @@ if __name__ == "__main__":
     plain = {program: program.predictions(rows, scored) for program in (quality_torch, quality_lightgbm)}
     check_no_look_ahead(rows, plain, scored, random)
     check_frozen(rows, plain, scored)
+    check_users_weights(rows)
     print("as loops, no look ahead, frozen at midnight")
