@@ -43,7 +43,7 @@ const features = featureSet(defaultFeatures)
 
 /** Starts this file again on one core. False where there is no taskset. */
 function runPinned(): boolean {
-  const command = [process.execPath, fileURLToPath(import.meta.url), pinnedFlag]
+  const command = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), pinnedFlag]
   const { error, status } = spawnSync('taskset', ['-c', String(cpus().length - 1), ...command], { stdio: 'inherit' })
   if (error) return false
   process.exitCode = status ?? 1

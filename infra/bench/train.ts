@@ -25,7 +25,7 @@ type BatchRows = 512 | 32
 
 /** Starts this file again on one core, with what it starts. False where there is no taskset. */
 function runPinned(): boolean {
-  const command = [process.execPath, fileURLToPath(import.meta.url), pinnedFlag]
+  const command = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), pinnedFlag]
   const { error, status } = spawnSync('taskset', ['-c', String(cpus().length - 1), ...command], { stdio: 'inherit' })
   if (error) return false
   process.exitCode = status ?? 1

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { nodeFlags } from './node-flags.ts'
 import type { Addresses } from './running-file.ts'
 
 /** What a process prints when it is ready. */
@@ -43,7 +44,7 @@ export interface EngineProcessOptions {
 export function startEngineProcess(options: EngineProcessOptions): EngineProcess {
   const { dataDir, configPath, compileCache, roles = ['all'], name = 'the engine' } = options
   const argv = ['start', '--roles', roles.join(','), '--data-dir', dataDir, '--config', configPath, '--json']
-  const child = spawn(process.execPath, [command, ...argv], {
+  const child = spawn(process.execPath, [...nodeFlags, command, ...argv], {
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

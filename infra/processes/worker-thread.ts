@@ -2,6 +2,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { FreshetError } from '../../streams/runtime/errors.ts'
 import { type Caller, caller } from './channel.ts'
+import { youngGenerationMb } from './node-flags.ts'
 
 export interface WorkerInput<Settings> {
   readonly settings: Settings
@@ -22,8 +23,6 @@ export interface WorkerThread {
   stop(): Promise<void>
 }
 
-/** A batch or a page is garbage when it is done: with room for several they die young and cost nothing. */
-const maxYoungGenerationSizeMb = 96
 const stopWaitMsMax = 20_000
 
 export function startWorkerThread<Settings>(name: string, file: URL, settings: Settings): WorkerThread {
@@ -34,7 +33,7 @@ export function startWorkerThread<Settings>(name: string, file: URL, settings: S
     name,
     workerData: input,
     transferList: [logChannel.port2, callChannel.port2],
-    resourceLimits: { maxYoungGenerationSizeMb },
+    resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
   })
   let stopping = false
   let failure: Error | null = null

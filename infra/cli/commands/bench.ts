@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
+import { nodeFlags } from '../../processes/node-flags.ts'
 import { output } from '../output.ts'
 
 /** Scripts that print one JSON object. */
@@ -54,7 +55,7 @@ export async function run([name]: string[], options: Record<string, unknown>): P
 
 function printedBy(file: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [...nodeFlags, file], { stdio: ['ignore', 'pipe', 'inherit'] })
     let text = ''
     child.stdout.setEncoding('utf8').on('data', (part: string) => {
       text += part
