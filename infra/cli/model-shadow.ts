@@ -13,6 +13,7 @@ import { modelSetup } from '../processes/model-setup.ts'
 import { policiesInLog } from '../processes/policy-feed.ts'
 import { specBlob, withModel, withPromotedModel } from '../processes/promoted-model.ts'
 import { shadowsAfter, shadowsMax } from '../processes/shadow-models.ts'
+import { checkFits } from '../processes/spec-file.ts'
 import { checkUnlearned, type InstalledRun, installRun, type ModelSources, modelOfRun } from './installed-run.ts'
 
 export interface Shadowing extends Pick<InstalledRun, 'from'> {
@@ -37,6 +38,7 @@ export async function shadowSpec(path: string, config: Config, sources: ModelSou
   const of: Config = { ...config, model: { ...config.model, spec: path } }
   const setup = modelSetup(of)
   await checkRoom(setup.spec.model, config, sources)
+  checkFits(path, setup.spec, setup.features)
   await checkUnlearned(of, setup, sources.blobs)
   return shadowOf(of, `freshet model shadow --spec ${basename(path)}`, sources)
 }

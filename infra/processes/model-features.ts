@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import { readBlobs, writtenBlobs } from './blob-folder.ts'
 import { type ModelSetup, modelSetup } from './model-setup.ts'
 import { promotedModel } from './promoted-model.ts'
+import { checkFits } from './spec-file.ts'
 
 /** As they lie in the blob store. */
 interface LearnedFeatures {
@@ -46,7 +47,8 @@ export async function otherFeatures(
   )
 }
 
-/** Throws config-invalid for a promoted model under other features than it learned; keeps those of one that starts first. */
+/** Throws config-invalid for a promoted model under other features than it learned, and for a spec that does not fit them; keeps
+ *  those of a model that starts first. */
 export async function checkModelFeatures(
   log: Pick<Log, 'bounds' | 'openReader' | 'topics'>,
   config: Config,
@@ -54,6 +56,7 @@ export async function checkModelFeatures(
   const setup = modelSetup(config)
   const different = await otherFeatures(setup, readBlobs(config))
   if (different !== null && (await promotedModel(log)) !== null) throw new FreshetError('config-invalid', different)
+  if (config.model.spec !== '') checkFits(config.model.spec, setup.spec, setup.features)
   // Not promoted: it begins anew, as a model of the configuration does whenever its features change.
   const known = await learnedFeatures(setup.spec.model, readBlobs(config))
   if (known === null || different !== null) await keepFeatures(setup, writtenBlobs(config, 'features'))

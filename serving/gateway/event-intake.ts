@@ -3,6 +3,7 @@ import type { ValidateFunction } from 'ajv'
 import { encode } from '../../schemas/codec.ts'
 import { eventEarlinessMsMax, eventLatenessMsMax, interactions } from '../../schemas/topics.ts'
 import type { NewRecord } from '../../streams/log/log.ts'
+import { nearestName } from '../../streams/runtime/nearest-name.ts'
 import type { Runtime } from '../../streams/runtime/runtime.ts'
 import {
   type ClientEvent,
@@ -13,7 +14,6 @@ import {
   recordOf,
 } from './event-bodies.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
-import { nearestName } from './nearest-name.ts'
 import type { UserLog } from './user-log.ts'
 import { compileBody, misfitOf } from './validation.ts'
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { nearestName } from '../../streams/runtime/nearest-name.ts'
 import { boundedMap } from './bounded-map.ts'
-import { nearestName } from './nearest-name.ts'
 
 test('a slip of the keyboard finds its name, nonsense finds none', () => {
   const known = ['watchTimeMs', 'durationMs', 'userId', 'videoId']

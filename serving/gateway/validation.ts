@@ -1,8 +1,8 @@
 // Requests are checked against the schemas the document is made of; what does not fit is named with its field and remedy.
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { FastifySchemaCompiler } from 'fastify'
+import { nearestName } from '../../streams/runtime/nearest-name.ts'
 import { ApiError } from './api-errors.ts'
-import { nearestName } from './nearest-name.ts'
 
 const settings = { verbose: true, strict: false, useDefaults: true } as const
 /** Bodies are typed: "5" is not 5. Everything in a URL is text, so there it is read as what the schema says. */

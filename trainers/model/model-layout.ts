@@ -161,11 +161,14 @@ function crossedColumns(terms: readonly Interaction[], dimension: number): numbe
 }
 
 function chooses(choice: DenseChoice, name: string): boolean {
-  return choice.include.some((pattern) => fits(pattern, name)) && !choice.exclude.some((pattern) => fits(pattern, name))
+  return (
+    choice.include.some((pattern) => patternFits(pattern, name)) &&
+    !choice.exclude.some((pattern) => patternFits(pattern, name))
+  )
 }
 
 /** '*' stands for any text, also none. */
-function fits(pattern: string, name: string): boolean {
+export function patternFits(pattern: string, name: string): boolean {
   const parts = pattern.split('*')
   if (parts.length === 1) return pattern === name
   const [first, last] = [parts[0]!, parts.at(-1)!]

@@ -24,10 +24,24 @@ const refusal = (change: object, field: string) => {
   )
 }
 
+const without = (value: object, key: string) =>
+  Object.fromEntries(Object.entries(value).filter(([name]) => name !== key))
+
 describe('model spec', () => {
   test('an unknown name is refused with its field', () => {
-    refusal({ rnaker: 1 }, 'rnaker')
-    refusal({ tables: [{ ...sampleSpec.tables[0], dimension: 0 }] }, 'tables.0.dimension')
+    refusal({ rnaker: 1 }, 'rnaker: no such key; did you mean ranker?')
+    refusal({ wings: 1 }, 'wings: no such key; known are model, seed, tables')
+    refusal(
+      { ranker: { ...ranker, hidden: undefined, hiden: [64] } },
+      'ranker.hiden: no such key; did you mean hidden?',
+    )
+    refusal({ towers: without(towers!, 'hidden') }, 'towers.hidden: is missing')
+    refusal({ ranker: { ...ranker, interactions: ['pair'] } }, 'ranker.interactions[0]: must be one of pairs, history')
+    refusal({ tables: [{ ...sampleSpec.tables[0], dimension: 0 }] }, 'tables[0].dimension')
+    refusal({ tables: [{ ...sampleSpec.tables[0], side: 'users' }] }, 'tables[0].side: must be one of item, user')
+    const optimizer = { kind: 'adagrd', learningRate: 0.1 }
+    refusal({ tables: [{ ...sampleSpec.tables[0], optimizer }] }, 'tables[0].optimizer.kind: must be one of adagrad')
+    refusal({ tables: [{ ...sampleSpec.tables[0], optimizer: { kind: 'sgd' } }] }, 'optimizer.learningRate: is missing')
     refusal({ tables: [sampleSpec.tables[0], sampleSpec.tables[0]] }, 'tables[1].name')
     refusal({ slots: [{ name: 'user', table: 'usr' }] }, 'slots[0].table')
     refusal({ slots: [...sampleSpec.slots, { name: 'x', table: 'item', share: 'vdieo' }] }, 'slots[7].share')

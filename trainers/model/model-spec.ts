@@ -1,9 +1,9 @@
 // What a model is, as a file says it: tables, which slot reads which table, the ranker and the towers. A spec that was
 // parsed here holds no unknown name, no dangling reference and no number out of its range.
-import Type, { type Static, type TSchema } from 'typebox'
-import Value from 'typebox/value'
+import Type, { type Static } from 'typebox'
 import { heads } from '../../schemas/labels.ts'
 import { FreshetError } from '../../streams/runtime/errors.ts'
+import { shapeProblem } from './spec-shape.ts'
 
 const closed = { additionalProperties: false } as const
 const positive = Type.Number({ exclusiveMinimum: 0 })
@@ -174,7 +174,8 @@ export const defaultInteractions: Interaction[] = ['pairs', 'history']
 
 /** Checks a parsed JSON value. Throws config-invalid, naming the field. */
 export function modelSpec(value: unknown): ModelSpec {
-  checkShape(specSchema, value)
+  const problem = shapeProblem(specSchema, value)
+  if (problem) refuse(problem.field || 'the whole', problem.reason)
   const spec = value as ModelSpec
   const tables = distinct(spec.tables, 'tables')
   const slots = distinct(spec.slots, 'slots')
@@ -210,15 +211,6 @@ function checkTowers(towers: TowersSpec, slots: Set<string>, tables: Set<string>
   for (const [index, head] of towers.positives.entries()) known(new Set(heads), head, `towers.positives[${index}]`)
 }
 
-function checkShape(schema: TSchema, value: unknown): void {
-  const errors = [...Value.Errors(schema, value)]
-  const first = errors.find((error) => error.keyword !== 'boolean')
-  if (!first) return
-  const path = first.instancePath.slice(1).replaceAll('/', '.') || 'the whole'
-  const extra = first.keyword === 'additionalProperties' ? `: ${JSON.stringify(first.params)}` : ''
-  refuse(path, `${first.message}${extra}`)
-}
-
 function distinct(entries: readonly { readonly name: string }[], field: string): Set<string> {
   const names = new Set<string>()
   for (const [index, { name }] of entries.entries()) {
@@ -233,7 +225,11 @@ function known(names: Set<string>, name: string, field: string): void {
 }
 
 function refuse(field: string, reason: string): never {
-  throw new FreshetError('config-invalid', `model spec, ${field}: ${reason}. Correct that field.`, {
-    details: { field },
-  })
+  throw new FreshetError(
+    'config-invalid',
+    `model spec, ${field}: ${reason}${reason.endsWith('?') ? '' : '.'} Correct that field.`,
+    {
+      details: { field },
+    },
+  )
 }

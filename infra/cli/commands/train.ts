@@ -12,7 +12,7 @@ import { parsePosition } from '../position.ts'
 import { tableText } from '../table-text.ts'
 import type { CompletedRun } from '../training/complete-run.ts'
 import { type RunInput, readRun } from '../training/run-folder.ts'
-import { filesInput, logInput, type RunRequest } from '../training/run-plan.ts'
+import { filesInput, logInput, planRun, type RunRequest } from '../training/run-plan.ts'
 import type { ReadRun } from '../training/run-thread.ts'
 import { runSideBySide } from '../training/side-by-side.ts'
 
@@ -75,6 +75,8 @@ async function trained(
       utcOffsetMs: numberOption(options, 'utcOffset', -14, 14) * 3_600_000,
     }),
   )
+  // Here, where one mistake is one message, and not in threads that end each other.
+  for (const request of requests) await planRun(request)
   const threads = options.runs === undefined ? availableParallelism() : numberOption(options, 'runs', 1, 64)
   return runSideBySide({
     config,

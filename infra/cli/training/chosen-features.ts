@@ -23,15 +23,23 @@ const fileSchema = Type.Object(
 /** `path` null: the defaults without those excluded. Throws config-invalid, naming the file and what to write. */
 export async function chosenFeatures(path: string | null, excluded: readonly string[]): Promise<readonly Feature[]> {
   if (path === null) return selectFeatures({ exclude: excluded })
-  if (extname(path) !== '.json') return [...selectFeatures({ exclude: excluded }), await featureOf(resolve(path))]
+  if (extname(path) !== '.json') {
+    const feature = await featureOf(resolve(path))
+    checkNew([feature], path)
+    return [...selectFeatures({ exclude: excluded }), feature]
+  }
   const { exclude = [], append = [] } = readChoice(path)
   const kept = selectFeatures({ exclude })
   const appended = await Promise.all(append.map((module) => featureOf(resolve(dirname(path), module))))
-  for (const { name } of appended) {
-    if (defaultFeatures.some((feature) => feature.name === name))
-      throw refused(path, `a feature ${name} is there already`)
-  }
+  checkNew(appended, path)
   return [...kept, ...appended]
+}
+
+function checkNew(appended: readonly Feature[], path: string): void {
+  for (const { name } of appended) {
+    if (defaultFeatures.every((feature) => feature.name !== name)) continue
+    throw refused(path, `feature ${name} is in the default list already: leave it out of --features`)
+  }
 }
 
 function readChoice(path: string): Static<typeof fileSchema> {

@@ -1,7 +1,5 @@
 // From what a person asked for to the settings of a run and the examples it learns from.
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { parse } from 'jsonc-parser'
 import packageFile from '../../../package.json' with { type: 'json' }
 import { decode } from '../../../schemas/codec.ts'
 import { checksum } from '../../../schemas/ids.ts'
@@ -9,8 +7,9 @@ import { examples } from '../../../schemas/topics.ts'
 import { type FeatureSet, featureSet } from '../../../streams/features/feature-set.ts'
 import { type Log, offsetOf, partitionOf } from '../../../streams/log/log.ts'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
-import { type ModelSpec, modelSpec } from '../../../trainers/model/model-spec.ts'
+import type { ModelSpec } from '../../../trainers/model/model-spec.ts'
 import { foryouSpec } from '../../../trainers/model/shipped-specs.ts'
+import { checkFits, readSpecFile } from '../../processes/spec-file.ts'
 import type { ImportedFiles } from '../import/imported-files.ts'
 import { fileChecksum, type LogFiles, pathsOf } from '../import/log-files.ts'
 import { parsePosition, resolvePosition } from '../position.ts'
@@ -45,10 +44,12 @@ export interface RunPlan {
 /** Of bootstraps over users. */
 export const bootstrapSeed = 1
 
+/** Throws config-invalid, naming the file, where spec or features are not to be had or do not fit. */
 export async function planRun(request: RunRequest): Promise<RunPlan> {
   const { input, scoreFromMs, importanceRows, utcOffsetMs } = request
-  const spec = readSpec(request.spec)
+  const spec = request.spec === null ? foryouSpec : readSpecFile(request.spec)
   const features = featureSet(await chosenFeatures(request.featureFile, request.excludedFeatures))
+  if (request.spec !== null) checkFits(request.spec, spec, features)
   const tables = spec.tables.map(({ name, seed }) => [`table ${name}`, seed] as const)
   return {
     spec,
@@ -66,19 +67,6 @@ export async function planRun(request: RunRequest): Promise<RunPlan> {
       importanceRows,
       utcOffsetMs,
     },
-  }
-}
-
-/** Throws config-invalid, naming the file. */
-export function readSpec(path: string | null): ModelSpec {
-  if (path === null) return foryouSpec
-  try {
-    return modelSpec(parse(readFileSync(path, 'utf8')))
-  } catch (cause) {
-    if (cause instanceof FreshetError) throw cause
-    throw new FreshetError('config-invalid', `${path} cannot be read; name a JSON file that holds a model spec`, {
-      cause,
-    })
   }
 }
 

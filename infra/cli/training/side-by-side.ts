@@ -3,6 +3,7 @@
 import type { Log } from '../../../streams/log/log.ts'
 import { serveLog } from '../../../streams/log/log-server.ts'
 import { portChannel } from '../../../streams/log/port-channel.ts'
+import { FreshetError } from '../../../streams/runtime/errors.ts'
 import type { Config } from '../../config/config.ts'
 import { startWorkerThread } from '../../processes/worker-thread.ts'
 import type { LogFiles } from '../import/log-files.ts'
@@ -28,21 +29,21 @@ export async function runSideBySide(options: SideBySideOptions): Promise<ReadRun
   const progressByName = new Map<string, TrainProgress>()
   const results: ReadRun[] = []
   let next = 0
-  let failed = false
+  // What the others end with once they are told to stop explains nothing.
+  let first: { readonly error: unknown } | null = null
   const lane = async (): Promise<void> => {
-    while (next < requests.length && !failed) {
+    while (next < requests.length && !first) {
       const place = next++
-      results[place] = await onThread(options, requests[place]!, progressByName, () => failed)
+      results[place] = await onThread(options, requests[place]!, progressByName, () => first !== null)
     }
   }
   const lanes = Array.from({ length: Math.min(threads, requests.length) }, () =>
     lane().catch((error: unknown) => {
-      failed = true
-      throw error
+      first ??= { error }
     }),
   )
-  await Promise.allSettled(lanes)
   await Promise.all(lanes)
+  if (first) throw (first as { readonly error: unknown }).error
   return results
 }
 
@@ -70,7 +71,12 @@ async function onThread(
       throw error ?? new Error(`the thread of ${request.name} ended`)
     })
     crashed.catch(() => {})
-    return await Promise.race([thread.calls.call<ReadRun>('run'), crashed])
+    const run = thread.calls.call<ReadRun>('run').catch((error: unknown) => {
+      // A thread that ends closes its channel too, but only its end says why.
+      if (error instanceof FreshetError && error.code === 'shard-unavailable') return crashed
+      throw error
+    })
+    return await Promise.race([run, crashed])
   } finally {
     clearInterval(timer)
     await thread.stop()

@@ -107,9 +107,19 @@ test('frozen features give what recomputed ones do, and such a run becomes the m
 
 test('wrong calls say what to write', async () => {
   const out = ['--out', join(dataDir, 'wrong')]
+  const twice = join(dataDir, 'twice.ts')
+  const trends = new URL('../../../streams/features/trends.ts', import.meta.url)
+  writeFileSync(twice, `export { trends as feature } from ${JSON.stringify(trends.href)}\n`)
+  const typo = join(dataDir, 'typo.json')
+  writeFileSync(typo, JSON.stringify({ ...foryouSpec, sede: 1 }))
   for (const [parts, words] of [
     [['train', ...out], /give --from for the examples of the log/],
     [['train', '--from', 'earliest', '--features', tasteMatch, ...out], /add --rehydrate/],
+    [
+      ['train', '--from', 'earliest', '--features', twice, ...out],
+      /trends is in the default list already: leave it out/,
+    ],
+    [['train', '--from', 'earliest', '--spec', typo, ...out], /typo\.json: .*sede: no such key; did you mean seed\?/],
     [['export', 'nothing', '--parquet', join(dataDir, 'x')], /there is no topic nothing; the topics are/],
   ] as const) {
     const { code, stderr } = await freshet(...parts)
