@@ -3,7 +3,8 @@
 import type { FeatureRow } from '../schemas/layouts/feature-row.ts'
 import type { InputLayout } from './model/model-layout.ts'
 import { IdBatch } from './table/id-batch.ts'
-import { gatherPresent, newestEventTimes, type PooledSlots, poolMean, unpoolMean } from './table/pooling.ts'
+import { gatherPresent, newestEventTimes, type PooledSlots } from './table/present-ids.ts'
+import { SlotPooling } from './table/slot-pooling.ts'
 
 export interface SidePair<T> {
   readonly query: T
@@ -31,17 +32,16 @@ export class TableBatch {
   readonly dimension: number
   readonly #slots: SidePair<PooledSlots>
   readonly #columns: SidePair<number>
+  readonly #runs: SidePair<readonly ColumnRun[]>
   readonly #slotsPerRow: number
   readonly #idsPerRow: number
   readonly #batch = new IdBatch()
+  readonly #pooling: SlotPooling
   /** Of the ids present, row by row, the query side first. */
   #ids = new BigUint64Array(0)
   #halves = new Uint32Array(0)
-  /** How many are present, by row and slot. */
-  #counts = new Uint32Array(0)
   /** Where the ids of each row end. */
   #ends = new Uint32Array(0)
-  #values = new Float32Array(0)
   #eventTimesMs = new Float64Array(0)
 
   constructor(table: string, query: InputLayout, entry: InputLayout) {
@@ -52,6 +52,12 @@ export class TableBatch {
     const widths = [...this.#slots.query.widths, ...this.#slots.entry.widths]
     this.#slotsPerRow = widths.length
     this.#idsPerRow = widths.reduce((sum, width) => sum + width, 0)
+    this.#pooling = new SlotPooling(widths.length, this.dimension)
+    const queryWidth = this.#slots.query.widths.length * this.dimension
+    this.#runs = {
+      query: columnRuns(this.#slots.query.columns, this.dimension, 0),
+      entry: columnRuns(this.#slots.entry.columns, this.dimension, queryWidth),
+    }
   }
 
   /** Distinct ids of the batch: the first `count`. */
@@ -65,35 +71,34 @@ export class TableBatch {
 
   /** count x dimension, to be filled between `collect` and `pool`. */
   get values(): Float32Array {
-    return this.#values
+    return this.#pooling.rows
   }
 
   collect(rows: readonly SidePair<FeatureRow>[]): void {
     this.#reserve(rows.length)
     const { query, entry } = this.#slots
+    const { counts } = this.#pooling
     const entryCell = query.starts.length
     let place = 0
     for (let rowIndex = 0; rowIndex < rows.length; rowIndex++) {
       const row = rows[rowIndex]!
       const cell = rowIndex * this.#slotsPerRow
-      place = gatherPresent(query, row.query.ids, this.#halves, place, this.#counts, cell)
-      place = gatherPresent(entry, row.entry.ids, this.#halves, place, this.#counts, cell + entryCell)
+      place = gatherPresent(query, row.query.ids, this.#halves, place, counts, cell)
+      place = gatherPresent(entry, row.entry.ids, this.#halves, place, counts, cell + entryCell)
       this.#ends[rowIndex] = place
     }
     this.#batch.build(this.#ids, place)
+    this.#pooling.index.set(this.#batch.index.subarray(0, place))
   }
 
   /** Writes the pooled slots of every row into both inputs. */
   pool(rowCount: number, inputs: SidePair<Float32Array>): void {
-    const { query, entry } = this.#slots
-    const { index } = this.#batch
-    const [counts, values, entryCell] = [this.#counts, this.#values, query.starts.length]
-    const { query: queryColumns, entry: entryColumns } = this.#columns
-    for (let rowIndex = 0, place = 0; rowIndex < rowCount; rowIndex++) {
-      const cell = rowIndex * this.#slotsPerRow
-      const [queryStart, entryStart] = [rowIndex * queryColumns, rowIndex * entryColumns]
-      place = poolMean(query, index, place, counts, cell, values, this.dimension, inputs.query, queryStart)
-      place = poolMean(entry, index, place, counts, cell + entryCell, values, this.dimension, inputs.entry, entryStart)
+    this.#pooling.pool(rowCount)
+    for (const side of ['query', 'entry'] as const) {
+      const { pooled } = this.#pooling
+      this.#eachRun(rowCount, side, (own, column, width) => {
+        inputs[side].set(pooled.subarray(own, own + width), column)
+      })
     }
   }
 
@@ -106,7 +111,7 @@ export class TableBatch {
       table: this.table,
       dimension: this.dimension,
       ids: batch.uniqueIds.slice(0, batch.uniqueCount),
-      values: this.#values,
+      values: this.#pooling.rows,
       eventTimesMs: this.#eventTimesMs,
       occurrences: batch.occurrences.slice(0, batch.uniqueCount),
     }
@@ -114,16 +119,27 @@ export class TableBatch {
   }
 
   #unpool(rowCount: number, sides: SidePair<Float32Array>): void {
-    const { query, entry } = this.#slots
-    const { index, uniqueCount } = this.#batch
-    const [counts, values, entryCell] = [this.#counts, this.#values, query.starts.length]
-    const { query: queryColumns, entry: entryColumns } = this.#columns
-    values.fill(0, 0, uniqueCount * this.dimension)
-    for (let rowIndex = 0, place = 0; rowIndex < rowCount; rowIndex++) {
-      const cell = rowIndex * this.#slotsPerRow
-      const [queryStart, entryStart] = [rowIndex * queryColumns, rowIndex * entryColumns]
-      place = unpoolMean(query, index, place, counts, cell, sides.query, queryStart, this.dimension, values)
-      place = unpoolMean(entry, index, place, counts, cell + entryCell, sides.entry, entryStart, this.dimension, values)
+    const { rows, pooled } = this.#pooling
+    for (const side of ['query', 'entry'] as const) {
+      this.#eachRun(rowCount, side, (own, column, width) => {
+        pooled.set(sides[side].subarray(column, column + width), own)
+      })
+    }
+    rows.fill(0, 0, this.#batch.uniqueCount * this.dimension)
+    this.#pooling.unpool(rowCount)
+  }
+
+  /** `visit` gets where a run begins in the pooled row, where in the side's input, and how many columns it has. */
+  #eachRun(
+    rowCount: number,
+    side: 'query' | 'entry',
+    visit: (own: number, column: number, width: number) => void,
+  ): void {
+    const [runs, columns, ownColumns] = [this.#runs[side], this.#columns[side], this.#slotsPerRow * this.dimension]
+    for (const { own, column, width } of runs) {
+      for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
+        visit(rowIndex * ownColumns + own, rowIndex * columns + column, width)
+      }
     }
   }
 
@@ -132,9 +148,8 @@ export class TableBatch {
     const count = rowCount * this.#idsPerRow
     this.#ids = new BigUint64Array(count)
     this.#halves = new Uint32Array(this.#ids.buffer)
-    this.#counts = new Uint32Array(rowCount * this.#slotsPerRow)
+    this.#pooling.reserve(rowCount, count)
     this.#ends = new Uint32Array(rowCount)
-    this.#values = new Float32Array(count * this.dimension)
     this.#eventTimesMs = new Float64Array(count)
   }
 }
@@ -146,6 +161,24 @@ function slotsOf(table: string, layout: InputLayout): PooledSlots {
     widths: Uint32Array.from(blocks, (block) => block.width),
     columns: Uint32Array.from(blocks, (block) => block.column),
   }
+}
+
+/** Columns that follow one another in a pooled row and in the side's input. */
+interface ColumnRun {
+  readonly own: number
+  readonly column: number
+  readonly width: number
+}
+
+/** `columns`: first of each slot in the input; the slots follow one another from `start` on in the pooled row. */
+function columnRuns(columns: Uint32Array, dimension: number, start: number): ColumnRun[] {
+  const runs: ColumnRun[] = []
+  for (const [slot, column] of columns.entries()) {
+    const last = runs.at(-1)
+    if (last && last.column + last.width === column) runs[runs.length - 1] = { ...last, width: last.width + dimension }
+    else runs.push({ own: start + slot * dimension, column, width: dimension })
+  }
+  return runs
 }
 
 /** Moves the rows that change something to the front, in their order. */

@@ -1,22 +1,24 @@
-// Reads the table's compiled kernel from the disk, once per process.
+// Reads a compiled kernel of this folder from the disk, once per process.
 
 import { readFileSync } from 'node:fs'
 import { FreshetError } from '../../streams/runtime/errors.ts'
 
-const wasmUrl = new URL('./kernel/build/table.wasm', import.meta.url)
-
-let compiled: WebAssembly.Module | undefined
+const compiled = new Map<string, WebAssembly.Module>()
 
 /** Synchronous, a few kilobytes. Throws `engine-missing` when the kernels have not been built. */
-export function tableKernelModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readKernel())
-  return compiled
+export function kernelModule(name: 'table' | 'pooling'): WebAssembly.Module {
+  let module = compiled.get(name)
+  if (!module) {
+    module = new WebAssembly.Module(readKernel(name))
+    compiled.set(name, module)
+  }
+  return module
 }
 
-function readKernel(): Buffer<ArrayBuffer> {
+function readKernel(name: string): Buffer<ArrayBuffer> {
   try {
-    return readFileSync(wasmUrl)
+    return readFileSync(new URL(`./kernel/build/${name}.wasm`, import.meta.url))
   } catch (cause) {
-    throw new FreshetError('engine-missing', 'the table kernel is not built: run `npm run build`', { cause })
+    throw new FreshetError('engine-missing', `the ${name} kernel is not built: run \`npm run build\``, { cause })
   }
 }

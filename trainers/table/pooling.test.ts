@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { absentIndex, IdBatch } from './id-batch.ts'
-import { gatherPresent, newestEventTimes, poolMean, unpoolMean } from './pooling.ts'
+import { gatherPresent, newestEventTimes } from './present-ids.ts'
+import { SlotPooling } from './slot-pooling.ts'
 
 const anyId = fc.oneof(fc.bigInt(0n, 6n), fc.bigInt(0n, 2n ** 64n - 1n), fc.constant(0n), fc.constant(1n << 32n))
 
@@ -78,15 +79,12 @@ describe('pooling', () => {
   test('has as its reverse the transpose: <pooled, g> = <rows, reverse of g>', () => {
     fc.assert(
       fc.property(anyCase, (each) => {
-        const { slots, batch, counts, rows, pooled } = pool(each)
-        const { batchSize, dimension } = each
+        const { pooling, rows, pooled } = pool(each)
         const gradient = Float32Array.from(pooled, (_, index) => ((index * 37) % 11) - 5)
-        const reversed = new Float32Array(rows.length)
-        const slotCount = slots.starts.length
-        for (let example = 0, place = 0; example < batchSize; example++) {
-          const cell = example * slotCount
-          place = unpoolMean(slots, batch.index, place, counts, cell, gradient, cell * dimension, dimension, reversed)
-        }
+        pooling.pooled.set(gradient)
+        pooling.rows.fill(0)
+        pooling.unpool(each.batchSize)
+        const reversed = pooling.rows.subarray(0, rows.length)
         assert.ok(Math.abs(inner(pooled, gradient) - inner(rows, reversed)) < 1e-3)
       }),
     )
@@ -107,11 +105,13 @@ function pool({ ids, slotWidths, batchSize, dimension }: PoolCase) {
   const slots = { starts, widths: slotWidths, columns: starts.map((_, slot) => slot * dimension) }
   const idsPerExample = ids.length / Math.max(1, batchSize)
   const gathered = new BigUint64Array(ids.length)
-  const counts = new Uint32Array(batchSize * slotWidths.length)
+  const pooling = new SlotPooling(slotWidths.length, dimension)
+  pooling.reserve(batchSize, ids.length)
   let count = 0
   for (let example = 0; example < batchSize; example++) {
     const own = ids.subarray(example * idsPerExample, (example + 1) * idsPerExample)
-    count = gatherPresent(slots, own, new Uint32Array(gathered.buffer), count, counts, example * slotWidths.length)
+    const cell = example * slotWidths.length
+    count = gatherPresent(slots, own, new Uint32Array(gathered.buffer), count, pooling.counts, cell)
   }
   assert.deepEqual(
     gathered.subarray(0, count),
@@ -120,12 +120,11 @@ function pool({ ids, slotWidths, batchSize, dimension }: PoolCase) {
   const batch = new IdBatch()
   batch.build(gathered, count)
   const rows = Float32Array.from({ length: batch.uniqueCount * dimension }, (_, index) => ((index * 29) % 17) / 7 - 1)
-  const pooled = new Float32Array(batchSize * slotWidths.length * dimension).fill(9)
-  for (let example = 0, place = 0; example < batchSize; example++) {
-    const cell = example * slotWidths.length
-    place = poolMean(slots, batch.index, place, counts, cell, rows, dimension, pooled, cell * dimension)
-  }
-  return { slots, counts, batch, rows, pooled }
+  pooling.index.set(batch.index.subarray(0, count))
+  pooling.rows.set(rows)
+  pooling.pooled.fill(9)
+  pooling.pool(batchSize)
+  return { pooling, batch, rows, pooled: pooling.pooled.slice() }
 }
 
 function inner(left: Float32Array, right: Float32Array): number {

@@ -3,7 +3,7 @@
 
 import { assert } from '../../streams/runtime/errors.ts'
 import { admissionCellsOf } from './admission-filter.ts'
-import { tableKernelModule } from './kernel-module.ts'
+import { kernelModule } from './kernel-module.ts'
 import type { TableSpec } from './table.ts'
 import { slicesOf } from './table-slices.ts'
 import { optimizerOf, rowColumnsOf } from './table-spec.ts'
@@ -82,7 +82,7 @@ export function startKernel(spec: TableSpec, onRemoved: (ids: BigUint64Array) =>
   const { name, dimension, rowsMax, seed, initialScale, admission } = spec
   const report = (count: number) =>
     onRemoved(new BigUint64Array(kernel.memory.buffer, kernel.removedAddress() >>> 0, count))
-  const instance = new WebAssembly.Instance(tableKernelModule(), { table: { report } })
+  const instance = new WebAssembly.Instance(kernelModule('table'), { table: { report } })
   const kernel = instance.exports as unknown as TableKernel
   const optimizer = optimizerOf(spec)
   const [first = 0, second = 0, third = 0, fourth = 0] = optimizer.parameters(spec.optimizer, dimension)

@@ -19,11 +19,11 @@ const initialBytes = 2 ** 25
 
 const idle: NetworkKernel[] = []
 let arenas = 0
-const bytes = 0
+let grownBytes = 0
 
 /** Memories of this thread that were not given back, and the bytes by which any of them grew. */
 export function kernelUsage(): { readonly arenas: number; readonly bytes: number } {
-  return { arenas, bytes }
+  return { arenas, bytes: grownBytes }
 }
 
 export class KernelMemory {
@@ -85,7 +85,7 @@ export class KernelMemory {
     assert(bytes <= bytesMax, `a network needs ${bytes} bytes at once: use smaller batches`)
     const { memory } = this.kernel
     const wanted = Math.min(bytesMax, Math.max(initialBytes, 2 ** Math.ceil(Math.log2(bytes))))
-    bytes += wanted - memory.buffer.byteLength
+    grownBytes += wanted - memory.buffer.byteLength
     memory.grow(Math.ceil((wanted - memory.buffer.byteLength) / pageBytes))
     this.#floats = new Float32Array(memory.buffer)
   }

@@ -1,0 +1,83 @@
+// Mean pooling of a batch's embedding rows per slot, and its exact reverse for gradients, in a kernel with a memory of its
+// own: what goes in and comes out are views of it. Sums are float32 in the order of the ids, so equal batches give equal bytes.
+import { assert } from '../../streams/runtime/errors.ts'
+import { kernelModule } from './kernel-module.ts'
+
+interface PoolingKernel {
+  readonly memory: WebAssembly.Memory
+  memoryStart(): number
+  pool(cells: number, dimension: number, counts: number, index: number, rows: number, out: number): void
+  unpool(
+    cells: number,
+    dimension: number,
+    counts: number,
+    index: number,
+    gradient: number,
+    rows: number,
+    share: number,
+  ): void
+}
+
+const pageBytes = 65_536
+const bytesMax = 2 ** 32 - pageBytes
+
+export class SlotPooling {
+  /** Ids present, by example and slot. */
+  counts = new Uint32Array(0)
+  /** Row of each id present, in the order of the slots. */
+  index = new Uint32Array(0)
+  /** One per distinct id, row-major. */
+  rows = new Float32Array(0)
+  /** What a slot's ids come to, or a gradient there: examples x slots x dimension. */
+  pooled = new Float32Array(0)
+  readonly #kernel: PoolingKernel
+  readonly #slots: number
+  readonly #dimension: number
+  #share = 0
+
+  constructor(slots: number, dimension: number) {
+    this.#slots = slots
+    this.#dimension = dimension
+    this.#kernel = new WebAssembly.Instance(kernelModule('pooling')).exports as unknown as PoolingKernel
+  }
+
+  /** Makes room; all arrays are others afterwards, and what they held is lost. */
+  reserve(exampleCount: number, idCount: number): void {
+    const cells = exampleCount * this.#slots
+    const { memory } = this.#kernel
+    let next = this.#kernel.memoryStart()
+    const take = (elements: number): number => {
+      const at = Math.ceil(next / 16) * 16
+      next = at + elements * 4
+      return at
+    }
+    const [counts, index] = [take(cells), take(idCount)]
+    const [rows, pooled] = [take(idCount * this.#dimension), take(cells * this.#dimension)]
+    this.#share = take(this.#dimension)
+    assert(next <= bytesMax, `a batch needs ${next} bytes at once: use smaller batches`)
+    const missing = Math.ceil((next - memory.buffer.byteLength) / pageBytes)
+    if (missing > 0) memory.grow(missing)
+    this.counts = new Uint32Array(memory.buffer, counts, cells)
+    this.index = new Uint32Array(memory.buffer, index, idCount)
+    this.rows = new Float32Array(memory.buffer, rows, idCount * this.#dimension)
+    this.pooled = new Float32Array(memory.buffer, pooled, cells * this.#dimension)
+  }
+
+  /** Means of the rows into `pooled`, zeros where a slot has no id. */
+  pool(exampleCount: number): void {
+    const { counts, index, rows, pooled } = this
+    const cells = exampleCount * this.#slots
+    const addresses = [counts, index, rows, pooled].map(({ byteOffset }) => byteOffset) as Addresses
+    this.#kernel.pool(cells, this.#dimension, ...addresses)
+  }
+
+  /** Adds the gradient in `pooled` to the rows: each id of a slot gets its share. */
+  unpool(exampleCount: number): void {
+    const { counts, index, rows, pooled } = this
+    const cells = exampleCount * this.#slots
+    const addresses = [counts, index, pooled, rows].map(({ byteOffset }) => byteOffset) as Addresses
+    this.#kernel.unpool(cells, this.#dimension, ...addresses, this.#share)
+  }
+}
+
+type Addresses = [number, number, number, number]
