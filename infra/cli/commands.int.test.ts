@@ -2,13 +2,14 @@
 // with a status and the remedy.
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { openPresentLog } from './command-log.ts'
 
 const program = fileURLToPath(new URL('./freshet.ts', import.meta.url))
 const dataDir = mkdtempSync(join(tmpdir(), 'freshet-commands-'))
@@ -43,6 +44,21 @@ test('feed shows a page, and with --explain why', async () => {
   const entries = page.entries as { videoId: string; source: string; scores?: object }[]
   assert.equal(entries.length, 3)
   for (const entry of entries) assert.ok(entry.scores && entry.source)
+  const explained = page.explained as { entries: { features: Record<string, unknown> }[] }
+  for (const { features } of explained.entries) assert.ok('logDuration' in features && 'creator' in features)
+  const { stdout } = await freshet('feed', 'kim', '--limit', '1', '--explain')
+  assert.match(stdout, /^0: video video-\d/m)
+  assert.match(stdout, /^ {2}predicted +complete 0\.\d+, longView/m)
+  assert.match(stdout, /^ {2}values [\s\S]*logDuration \d/m)
+})
+
+test('who only reads makes no folder', async () => {
+  const nowhere = join(dataDir, 'nowhere')
+  await assert.rejects(openPresentLog({ dataDir: nowhere }), {
+    code: 'usage',
+    message: /there is no log in .*nowhere; name/,
+  })
+  assert.ok(!existsSync(nowhere))
 })
 
 test('tail shows records as they are, from where it is told', async () => {

@@ -1,6 +1,7 @@
 // freshet feed USER: what a user would get now, and with --explain why.
 
-import type { FeedPage } from '../../../serving/shard.ts'
+import type { ExplainedRequest, FeedPage } from '../../../serving/shard.ts'
+import { explainedText } from '../explained-page.ts'
 import { output } from '../output.ts'
 import { getJson, runningGateway } from '../running-gateway.ts'
 import { tableText } from '../table-text.ts'
@@ -9,7 +10,11 @@ export async function run([user]: string[], options: Record<string, unknown>): P
   const out = output(options.json === true)
   const explain = options.explain === true
   const query = new URLSearchParams({ user: user!, limit: String(options.limit), ...(explain ? { explain: '1' } : {}) })
-  const page = await getJson<FeedPage>(runningGateway(options), `/v1/feed?${query}`)
+  const gateway = runningGateway(options)
+  const page = await getJson<FeedPage>(gateway, `/v1/feed?${query}`)
+  const explained = explain
+    ? await getJson<ExplainedRequest>(gateway, `/v1/requests/${encodeURIComponent(page.requestId)}`)
+    : null
   const rows = page.entries.map((entry) => [
     entry.position,
     entry.videoId,
@@ -20,5 +25,7 @@ export async function run([user]: string[], options: Record<string, unknown>): P
       : []),
   ])
   const header = ['place', 'video', 'creator', 'source', ...(explain ? ['score', 'reasons'] : [])]
-  out.result({ ...page }, `${tableText(header, rows)}\n\nrequest ${page.requestId}, model ${page.versions.model}`)
+  const why = explained === null ? '' : `\n\n${explainedText(explained)}`
+  const words = `${tableText(header, rows)}${why}\n\nrequest ${page.requestId}, model ${page.versions.model}`
+  out.result({ ...page, ...(explained === null ? {} : { explained }) }, words)
 }

@@ -44,7 +44,7 @@ export async function run([shape]: string[], options: Record<string, unknown>): 
     const badRows = [...files.badRows].map(([kind, told]) => ({ kind, ...told }))
     out.result(
       { ...report, badRows, stopped: stop.signal.aborted },
-      `${report.events.toLocaleString('en')} events: ${report.appended.toLocaleString('en')} new, ${report.duplicates.toLocaleString('en')} known already${stop.signal.aborted ? '; stopped early: run it again to go on' : ''}`,
+      `${report.events.toLocaleString('en')} events: ${report.appended.toLocaleString('en')} new, ${report.duplicates.toLocaleString('en')} are in the log or repeat within the files${stop.signal.aborted ? '; stopped early: run it again to go on' : ''}`,
     )
   } finally {
     await log.close()
@@ -65,5 +65,5 @@ function namedFiles(shape: string | undefined, { log, users, videos, mapping }: 
 
 function progressText(report: ImportReport, rows: number): string {
   const share = rows === 0 ? 100 : (100 * report.impressions) / rows
-  return `${share.toFixed(0).padStart(3)} %  ${report.appended.toLocaleString('en')} events appended, ${report.duplicates.toLocaleString('en')} known already`
+  return `${share.toFixed(0).padStart(3)} %  ${report.appended.toLocaleString('en')} events appended, ${report.duplicates.toLocaleString('en')} in the log already or repeated`
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../../streams/log/log.ts'
 import { partitionOf } from '../../../streams/log/log.ts'
-import { openCommandLog } from '../command-log.ts'
+import { openPresentLog } from '../command-log.ts'
 import { output } from '../output.ts'
 import { tableText } from '../table-text.ts'
 
@@ -17,7 +17,7 @@ interface LagRow {
 
 export async function run(_: string[], options: Record<string, unknown>): Promise<void> {
   const out = output(options.json === true)
-  const log = await openCommandLog(options)
+  const log = await openPresentLog(options)
   try {
     do {
       const rows = await lagOf(log)

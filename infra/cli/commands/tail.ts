@@ -5,7 +5,7 @@ import type { Log, LogRecord } from '../../../streams/log/log.ts'
 import { partitionOf } from '../../../streams/log/log.ts'
 import { readDeadLetter } from '../../../streams/processor/dead-letter.ts'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
-import { openCommandLog } from '../command-log.ts'
+import { openPresentLog } from '../command-log.ts'
 import { output } from '../output.ts'
 import { parsePosition, resolvePosition } from '../position.ts'
 
@@ -14,7 +14,7 @@ const followWaitMs = 1_000
 
 export async function run([topic]: string[], options: Record<string, unknown>): Promise<void> {
   const out = output(options.json === true)
-  const log = await openCommandLog(options)
+  const log = await openPresentLog(options)
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   let shown = 0

@@ -1,12 +1,12 @@
 // freshet topics: every topic with its partitions, how it is kept and how much it holds.
 import { partitionOf } from '../../../streams/log/log.ts'
-import { openCommandLog } from '../command-log.ts'
+import { openPresentLog } from '../command-log.ts'
 import { output } from '../output.ts'
 import { tableText } from '../table-text.ts'
 
 export async function run(_: string[], options: Record<string, unknown>): Promise<void> {
   const out = output(options.json === true)
-  const log = await openCommandLog(options)
+  const log = await openPresentLog(options)
   try {
     const topics = []
     for (const spec of (await log.topics()).sort((a, b) => a.name.localeCompare(b.name))) {
