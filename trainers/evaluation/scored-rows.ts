@@ -74,6 +74,11 @@ export class ScoredRows {
     if (row.frozen) this.#frozenRows++
   }
 
+  /** Labels of a row that was added, where more came to be known. */
+  relabel(row: number, labels: Float32Array): void {
+    this.#labels.set(row, labels)
+  }
+
   /** A copy, like the two below. */
   predictions(head: Head): Float32Array {
     return this.#predictions.column(head, this.length)
@@ -131,6 +136,10 @@ class HeadColumns {
     }
     this.#values.set(row, this.#used)
     this.#used += heads.length
+  }
+
+  set(place: number, row: Float32Array): void {
+    this.#values.set(row, place * heads.length)
   }
 
   column(head: Head, rows: number): Float32Array {

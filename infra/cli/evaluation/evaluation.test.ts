@@ -12,8 +12,9 @@ import { scoredReport } from '../../../trainers/evaluation/scored-report.ts'
 import { denseCompute } from '../../../trainers/model/compute.ts'
 import { foryouSpec } from '../../../trainers/model/shipped-specs.ts'
 import { wasmTable } from '../../../trainers/table/wasm-table.ts'
+import { csvFolder } from '../import/csv-fixtures.ts'
 import { delayedOutcomes, outcomeDelayMsMax } from './delayed-outcomes.ts'
-import { evaluateImport, type Walked } from './evaluate-import.ts'
+import { evaluateImport, type ImportEvaluationOptions, type Walked } from './evaluate-import.ts'
 import { type EvenWorldOptions, evenViews, evenWorld, timeOf, worldDayMs, worldStartMs } from './even-world.ts'
 import { readPredictions, writePredictions } from './predictions-file.ts'
 import type { RetrievalReport } from './retrieval-tally.ts'
@@ -23,24 +24,25 @@ const features = featureSet(defaultFeatures)
 const intervalMs = 1_800_000
 const scoreFromMs = worldStartMs + worldDayMs
 const report = { utcOffsetMs: 0, resamples: 20, seed: 1 }
+const settings: ImportEvaluationOptions = {
+  files: evenWorld(world),
+  spec: foryouSpec,
+  features,
+  tableFactory: wasmTable,
+  scoreFromMs,
+  utcOffsetMs: 0,
+  retrieval: { every: 1, encodeEveryMs: 3_600_000 },
+  intervalMs,
+  labelsDelayedMs: 0,
+  frozen: true,
+}
 const folder = mkdtempSync(join(tmpdir(), 'freshet-evaluation-'))
 let walked: Walked
 let retrieved: RetrievalReport
 
 before(async () => {
   await denseCompute()
-  walked = evaluateImport({
-    files: evenWorld(world),
-    spec: foryouSpec,
-    features,
-    tableFactory: wasmTable,
-    scoreFromMs,
-    utcOffsetMs: 0,
-    retrieval: { every: 1, encodeEveryMs: 3_600_000 },
-    intervalMs,
-    labelsDelayedMs: 0,
-    frozen: true,
-  })
+  walked = evaluateImport(settings)
   retrieved = walked.intervals.retrieved(20, 1)!
 })
 
@@ -93,6 +95,43 @@ describe('the pass', () => {
     assert.ok(Math.abs(retrieved.ndcgAt100.popularity! - sum / count) < 1e-9, `${sum / count}`)
     assert.ok(Object.values(retrieved.recallAt100).every((recall) => recall > 0 && recall <= 1))
     assert.equal(retrieved.modelAhead.als!.difference, retrieved.recallAt100.model! - retrieved.recallAt100.als!)
+  })
+})
+
+describe('an outcome that comes after its example', () => {
+  const files = csvFolder()
+  after(() => files.remove())
+
+  test('is what the row is scored against', async () => {
+    const startMs = Date.UTC(2026, 0, 5)
+    // A like makes an example after ten minutes; what was clicked is known when the window of half an hour closes.
+    const lines = Array.from({ length: 48 }, (_, index) => {
+      const shownMs = startMs + index * 3_600_000
+      const line = (afterMs: number, action: string) => `${shownMs + afterMs},u${index % 5},v${index % 7},${action}`
+      const liked = index % 2 === 0 ? [line(60_000, 'heart')] : []
+      const clicked = index % 3 === 0 ? [line(900_000, 'click')] : []
+      return [line(0, 'show'), ...liked, ...clicked]
+    })
+    const log = {
+      ...{ files: 'log.csv', user: 'uid', video: 'item', time: { column: 'ts', unit: 'ms' } },
+      events: {
+        column: 'action',
+        values: { show: 'impression', click: 'longView', heart: 'like' },
+        windowMinutes: 30,
+      },
+    }
+    const read = await files.read({ name: 'clicks', log }, ['ts,uid,item,action', ...lines.flat()].join('\n'))
+    const { rows } = evaluateImport({ ...settings, files: read, scoreFromMs: startMs, retrieval: null }).intervals
+    const hours = rows.timesMs.map((timeMs) => (timeMs - startMs) / 3_600_000)
+    assert.deepEqual(
+      hours.toSorted((left, right) => left - right),
+      lines.map((_, index) => index),
+    )
+    const labels = { longView: rows.labels('longView'), like: rows.labels('like') }
+    for (const [row, hour] of hours.entries()) {
+      assert.equal(labels.longView[row], Number(hour % 3 === 0), `hour ${hour}`)
+      assert.equal(labels.like[row], Number(hour % 2 === 0), `hour ${hour}`)
+    }
   })
 })
 

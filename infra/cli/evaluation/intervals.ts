@@ -1,6 +1,6 @@
 // Predict before learning: all that is shown in one interval is predicted with the weights from before it, then what was joined
-// in it is looked for, learned and counted.
-import type { Example } from '../../../schemas/generated.ts'
+// in it is looked for, learned and counted. Corrections change what a row is scored against.
+import type { Example, LabelCorrection } from '../../../schemas/generated.ts'
 import { decodeFloats } from '../../../schemas/layouts/floats.ts'
 import { examples } from '../../../schemas/topics.ts'
 import type { FeatureSet } from '../../../streams/features/feature-set.ts'
@@ -49,6 +49,9 @@ export class Intervals {
   readonly #learning: LockstepInput
   readonly #retrieval: RetrievalRun | null
   readonly #predictedById = new Map<string, Predicted>()
+  /** Of the examples that were scored this day and the day before: a correction comes within 24 hours of its page. */
+  #rowById = new Map<string, number>()
+  #rowByIdBefore: ReadonlyMap<string, number> = new Map()
   #shown: ShownExample[] = []
   #joined: WalkedExample[] = []
 
@@ -68,6 +71,8 @@ export class Intervals {
   }
 
   startDay(): void {
+    this.#rowByIdBefore = this.#rowById
+    this.#rowById = new Map()
     this.#retrieval?.startDay()
   }
 
@@ -84,7 +89,10 @@ export class Intervals {
   close(endMs: number, frozenRows?: RowPull): void {
     this.#predict(frozenRows)
     const first = this.#joined.filter((example): example is Example => example.type === 'Example')
-    for (const example of first) this.#score(example)
+    for (const example of this.#joined) {
+      if (example.type === 'Example') this.#score(example)
+      else this.#rescore(example)
+    }
     this.#retrieval?.close(first, endMs)
     for (const example of this.#joined) this.#learning.step(example, example.userId)
     this.#learning.step({ type: 'Tick', eventTimeMs: endMs, receivedTimeMs: endMs }, null)
@@ -123,6 +131,12 @@ export class Intervals {
     const { familiarity, predictions, frozen } = predicted
     const { userId, videoId, requestId, impressionTimeMs: timeMs } = example
     const labels = decodeFloats(example.labels)
+    this.#rowById.set(example.exampleId, this.rows.length)
     this.rows.add({ userId, videoId, requestId, timeMs, predictions, frozen, labels, ...familiarity })
+  }
+
+  #rescore({ exampleId, after }: LabelCorrection): void {
+    const row = this.#rowById.get(exampleId) ?? this.#rowByIdBefore.get(exampleId)
+    if (row !== undefined) this.rows.relabel(row, decodeFloats(after))
   }
 }
