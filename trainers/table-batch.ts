@@ -4,7 +4,7 @@ import type { FeatureRow } from '../schemas/layouts/feature-row.ts'
 import type { InputLayout } from './model/model-layout.ts'
 import { IdBatch } from './table/id-batch.ts'
 import { gatherPresent, newestEventTimes, type PooledSlots } from './table/present-ids.ts'
-import { SlotPooling } from './table/slot-pooling.ts'
+import { type ColumnRun, columnRuns, SlotPooling } from './table/slot-pooling.ts'
 
 export interface SidePair<T> {
   readonly query: T
@@ -161,24 +161,6 @@ function slotsOf(table: string, layout: InputLayout): PooledSlots {
     widths: Uint32Array.from(blocks, (block) => block.width),
     columns: Uint32Array.from(blocks, (block) => block.column),
   }
-}
-
-/** Columns that follow one another in a pooled row and in the side's input. */
-interface ColumnRun {
-  readonly own: number
-  readonly column: number
-  readonly width: number
-}
-
-/** `columns`: first of each slot in the input; the slots follow one another from `start` on in the pooled row. */
-function columnRuns(columns: Uint32Array, dimension: number, start: number): ColumnRun[] {
-  const runs: ColumnRun[] = []
-  for (const [slot, column] of columns.entries()) {
-    const last = runs.at(-1)
-    if (last && last.column + last.width === column) runs[runs.length - 1] = { ...last, width: last.width + dimension }
-    else runs.push({ own: start + slot * dimension, column, width: dimension })
-  }
-  return runs
 }
 
 /** Moves the rows that change something to the front, in their order. */

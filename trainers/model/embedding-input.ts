@@ -3,6 +3,7 @@
 
 import type { FeatureRow } from '../../schemas/layouts/feature-row.ts'
 import { assert } from '../../streams/runtime/errors.ts'
+import { type ColumnRun, columnRuns, SlotPooling } from '../table/slot-pooling.ts'
 import type { Parameters } from './model.ts'
 import type { InputLayout, TableBlocks } from './model-layout.ts'
 
@@ -49,31 +50,53 @@ class TablePool {
   readonly #parameters: Parameters
   readonly #blocks: TableBlocks
   readonly #columns: number
+  readonly #pooling: SlotPooling
+  readonly #runs: readonly ColumnRun[]
   #ids = new BigUint64Array(0)
-  #counts = new Uint16Array(0)
-  #values = new Float32Array(0)
 
   constructor(parameters: Parameters, blocks: TableBlocks, columns: number) {
     this.#parameters = parameters
     this.#blocks = blocks
     this.#columns = columns
+    this.#pooling = new SlotPooling(blocks.blocks.length, blocks.dimension)
+    this.#runs = columnRuns(
+      blocks.blocks.map(({ column }) => column),
+      blocks.dimension,
+      0,
+    )
   }
 
   read(rows: readonly FeatureRow[], out: Float32Array, userBucket: number): void {
-    const { table, blocks, idsPerRow, dimension } = this.#blocks
-    if (this.#ids.length < rows.length * idsPerRow) {
-      this.#ids = new BigUint64Array(rows.length * idsPerRow)
-      this.#counts = new Uint16Array(rows.length * blocks.length)
-      this.#values = new Float32Array(rows.length * idsPerRow * dimension)
+    const { table, idsPerRow } = this.#blocks
+    if (this.#ids.length < rows.length * idsPerRow) this.#reserve(rows.length)
+    const found = gather(this.#blocks, rows, this.#ids, this.#pooling.counts)
+    this.#parameters.rows(table, userBucket).pull(this.#ids, found, this.#pooling.rows)
+    this.#pooling.pool(rows.length)
+    this.#copyTo(out, rows.length)
+  }
+
+  #copyTo(out: Float32Array, rowCount: number): void {
+    const { blocks, dimension } = this.#blocks
+    const { pooled } = this.#pooling
+    for (const { own, column, width } of this.#runs) {
+      for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
+        const from = rowIndex * blocks.length * dimension + own
+        out.set(pooled.subarray(from, from + width), rowIndex * this.#columns + column)
+      }
     }
-    const found = gather(this.#blocks, rows, this.#ids, this.#counts)
-    this.#parameters.rows(table, userBucket).pull(this.#ids, found, this.#values)
-    pool(this.#blocks, rows.length, this.#counts, this.#values, this.#columns, out)
+  }
+
+  /** Every occurrence is pulled, so the row of the n-th id is the n-th. */
+  #reserve(rowCount: number): void {
+    const idCount = rowCount * this.#blocks.idsPerRow
+    this.#ids = new BigUint64Array(idCount)
+    this.#pooling.reserve(rowCount, idCount)
+    for (let place = 0; place < idCount; place++) this.#pooling.index[place] = place
   }
 }
 
 /** Ids that are present, row by row and block by block; returns how many. */
-function gather(table: TableBlocks, rows: readonly FeatureRow[], ids: BigUint64Array, counts: Uint16Array): number {
+function gather(table: TableBlocks, rows: readonly FeatureRow[], ids: BigUint64Array, counts: Uint32Array): number {
   const { blocks } = table
   let found = 0
   let place = 0
@@ -90,35 +113,4 @@ function gather(table: TableBlocks, rows: readonly FeatureRow[], ids: BigUint64A
     }
   }
   return found
-}
-
-function pool(
-  table: TableBlocks,
-  rowCount: number,
-  counts: Uint16Array,
-  values: Float32Array,
-  columns: number,
-  out: Float32Array,
-): void {
-  const { blocks, dimension } = table
-  let from = 0
-  let place = 0
-  for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
-    for (let blockIndex = 0; blockIndex < blocks.length; blockIndex++) {
-      const to = rowIndex * columns + blocks[blockIndex]!.column
-      const count = counts[place++]!
-      if (count === 1) {
-        for (let column = 0; column < dimension; column++) out[to + column] = values[from + column]!
-        from += dimension
-        continue
-      }
-      for (let column = 0; column < dimension; column++) out[to + column] = 0
-      for (let index = 0; index < count; index++) {
-        for (let column = 0; column < dimension; column++) out[to + column] = out[to + column]! + values[from + column]!
-        from += dimension
-      }
-      if (count === 0) continue
-      for (let column = 0; column < dimension; column++) out[to + column] = out[to + column]! / count
-    }
-  }
 }

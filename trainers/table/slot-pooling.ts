@@ -81,3 +81,25 @@ export class SlotPooling {
 }
 
 type Addresses = [number, number, number, number]
+
+/** Columns that follow one another both among an example's pooled slots and in the input that they are copied to. */
+export interface ColumnRun {
+  /** First among the pooled columns. */
+  readonly own: number
+  /** First in the input. */
+  readonly column: number
+  readonly width: number
+}
+
+/** `columns`: where each slot begins in the input; the pooled slots follow one another from `start` on. */
+export function columnRuns(columns: Iterable<number>, dimension: number, start: number): ColumnRun[] {
+  const runs: ColumnRun[] = []
+  let own = start
+  for (const column of columns) {
+    const last = runs.at(-1)
+    if (last && last.column + last.width === column) runs[runs.length - 1] = { ...last, width: last.width + dimension }
+    else runs.push({ own, column, width: dimension })
+    own += dimension
+  }
+  return runs
+}
