@@ -6,6 +6,32 @@ import type { CurvePoint } from './learning-curve.ts'
 import type { RunMetrics } from './run-metrics.ts'
 
 const schema = 'https://vega.github.io/schema/vega-lite/v6.json'
+/** 12000 as 12k, and 0 as 0. */
+export const countTicks = {
+  grid: false,
+  labelExpr: "datum.value < 1000 ? datum.value : format(datum.value / 1000, '~g') + 'k'",
+} as const
+
+/** With a sign, but for 0; every tick is named, so that 0 is. */
+export function differenceTicks(format: string) {
+  return {
+    labelExpr: `abs(datum.value) < 1e-12 ? '0' : format(datum.value, '${format}')`,
+    labelOverlap: false,
+  } as const
+}
+
+/** Swatches as strong as the boldest line of theirs. */
+export const swatches = { title: null, orient: 'bottom', symbolOpacity: 1, symbolStrokeWidth: 3 } as const
+
+/** A line from edge to edge where nothing differs. */
+export function zeroLine(channel: 'x' | 'y') {
+  const mark = { type: 'rule' as const, color: '#718096', strokeDash: [4, 3], strokeWidth: 1.2 }
+  return { data: { values: [{}] }, mark, encoding: { [channel]: { datum: 0 } } }
+}
+
+/** Room beside the outermost interval. */
+export const roomyScale = { padding: 10, nice: false, zero: true } as const
+
 const frame = { $schema: schema, background: 'white', padding: 8 } as const
 
 /** Heads with enough outcomes to draw, those that come most often first. */
@@ -47,7 +73,7 @@ function curveLayer(
     },
     mark: { type: 'line' as const, ...line },
     encoding: {
-      x: { field: 'rows', type: 'quantitative' as const, axis: { title: 'examples', grid: false, format: '~s' } },
+      x: { field: 'rows', type: 'quantitative' as const, axis: { title: 'examples', ...countTicks } },
       y: { field: 'value', type: 'quantitative' as const, axis: { title: null }, scale: { zero: false } },
       color: headColor(heads),
     },
@@ -60,7 +86,7 @@ function headColor(heads: readonly Head[]) {
     type: 'nominal' as const,
     sort: null,
     scale: { domain: [...heads], range: plotColors.slice(0, heads.length) },
-    legend: { title: null, orient: 'bottom' as const },
+    legend: swatches,
   }
 }
 
@@ -105,34 +131,38 @@ export function plotCalibration(metrics: RunMetrics): Promise<string> {
 
 const featuresDrawn = 20
 
-/** Null where none was measured. */
-export async function plotImportance({ importance }: RunMetrics): Promise<string | null> {
+/** Null where none was measured. Features named in `always` are drawn wherever they stand. */
+export async function plotImportance({ importance }: RunMetrics, always: readonly string[]): Promise<string | null> {
   if (!importance) return null
   const wanted: readonly Head[] = ['longView', 'like', 'complete']
   const heads = wanted.filter((head) => importance.heads.includes(head))
-  const features = importance.features.slice(0, featuresDrawn)
-  const panels = (heads.length > 0 ? heads : importance.heads.slice(0, 2)).map((head, place) => ({
-    width: 220,
-    height: { step: 17 },
-    title: { text: `${head}: AUC lost`, anchor: 'start' as const },
-    data: { values: features.map(({ feature, aucLoss }) => ({ feature, ...aucLoss[head]! })) },
-    layer: [
-      { mark: { type: 'rule' as const, color: '#a0aec0' }, encoding: { x: { datum: 0 } } },
-      {
-        mark: { type: 'rule' as const, strokeWidth: 2, color: plotColors[place]!, opacity: 0.5 },
-        encoding: { x: { field: 'low', type: 'quantitative' as const }, x2: { field: 'high' } },
-      },
-      { mark: { type: 'point' as const, filled: true, size: 46, color: plotColors[place]!, opacity: 1 } },
-    ],
-    encoding: {
-      x: { field: 'loss', type: 'quantitative' as const, axis: { title: null, format: '~g', tickCount: 5 } },
-      y: {
-        field: 'feature',
-        type: 'nominal' as const,
-        sort: null,
-        axis: place === 0 ? { title: null, grid: true } : { title: null, labels: false, ticks: false, grid: true },
-      },
-    },
-  }))
+  const features = importance.features.filter(({ feature }, place) => place < featuresDrawn || always.includes(feature))
+  const panels = (heads.length > 0 ? heads : importance.heads.slice(0, 2)).map((head, place) => {
+    const axis = { title: null, grid: true, labelLimit: 220, ...(place === 0 ? {} : { labels: false, ticks: false }) }
+    const y = { field: 'feature', type: 'nominal' as const, sort: null, axis }
+    const x = {
+      type: 'quantitative' as const,
+      scale: roomyScale,
+      axis: { title: null, tickCount: 4, ...differenceTicks('~g') },
+    }
+    const color = plotColors[place]!
+    return {
+      width: 215,
+      height: { step: 17 },
+      title: { text: `${head}: AUC lost`, anchor: 'start' as const },
+      data: { values: features.map(({ feature, aucLoss }) => ({ feature, ...aucLoss[head]! })) },
+      layer: [
+        zeroLine('x'),
+        {
+          mark: { type: 'rule' as const, strokeWidth: 2, color, opacity: 0.5 },
+          encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y },
+        },
+        {
+          mark: { type: 'point' as const, filled: true, size: 46, color, opacity: 1 },
+          encoding: { x: { ...x, field: 'loss' }, y },
+        },
+      ],
+    }
+  })
   return svgPlot({ ...frame, spacing: 20, hconcat: panels } as TopLevelSpec)
 }

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Head } from '../../../schemas/labels.ts'
+import { defaultFeatures } from '../../../streams/features/default-features.ts'
 import { chanceHeads } from '../../../trainers/evaluation/scored-report.ts'
 import {
   escaped,
@@ -22,7 +23,7 @@ export async function writeRunReport(folder: string, facts: RunFacts, metrics: R
   const plots = {
     learning: await plotLearning(metrics),
     calibration: await plotCalibration(metrics),
-    importance: await plotImportance(metrics),
+    importance: await plotImportance(metrics, appendedFeatures(facts)),
   }
   mkdirSync(join(folder, runFiles.plots), { recursive: true })
   for (const [name, svg] of Object.entries(plots)) {
@@ -51,11 +52,11 @@ export async function writeRunReport(folder: string, facts: RunFacts, metrics: R
             plots.importance,
             `AUC lost when the feature's values are exchanged among ${whole(metrics.importance.rows)} examples that were not ` +
               'learned yet; lines are 95 % intervals over users. Features that say the same stand in for one another, so two of ' +
-              'them may both seem worth little.',
+              'them may both seem worth little. Of the default features those that most is lost by; appended ones wherever they stand.',
           ),
         }
       : null,
-    { title: 'Day by day', body: dayTable(metrics) },
+    { title: 'Day by day', body: dayTable(metrics, facts.settings.utcOffsetMs) },
     { title: 'What was run', body: factsHtml(factsOf(facts)) },
   ]
   const { settings } = facts
@@ -107,19 +108,40 @@ function headTable(metrics: RunMetrics): string {
   return `${tableHtml(header, rows)}<p class="note">${nothing}${watch}Intervals come from resampling users.</p>`
 }
 
-function dayTable(metrics: RunMetrics): string {
+/** An AUC of fewer examples is mostly chance. */
+const dayExamplesMin = 100
+
+function dayTable(metrics: RunMetrics, utcOffsetMs: number): string {
   const heads: Head[] = drawnHeads(metrics, 3)
   const days = Object.keys(metrics.calibrationByDay)
   const rows = days.map((day) => {
     const of = metrics.segments[day]
+    const examples = of?.rows ?? 0
     return [
       day,
-      whole(of?.rows ?? 0),
-      ...heads.flatMap((head) => [fixed(of?.auc[head]), fixed(metrics.calibrationByDay[day]?.[head]?.ratio, 3)]),
+      whole(examples),
+      ...heads.flatMap((head) => [
+        examples < dayExamplesMin ? '—' : fixed(of?.auc[head]),
+        fixed(metrics.calibrationByDay[day]?.[head]?.ratio, 3),
+      ]),
     ]
   })
   const header = ['day', 'examples', ...heads.flatMap((head) => [`AUC ${head}`, 'predicted / rate'])]
-  return tableHtml(header, rows)
+  const note = `Days begin at midnight of ${offsetName(utcOffsetMs)}. No AUC for days of fewer than ${dayExamplesMin} examples.`
+  return `${tableHtml(header, rows)}<p class="note">${note}</p>`
+}
+
+/** As UTC+5:30. */
+function offsetName(utcOffsetMs: number): string {
+  const minutes = Math.round(Math.abs(utcOffsetMs) / 60_000)
+  if (minutes === 0) return 'UTC'
+  const rest = minutes % 60 === 0 ? '' : `:${String(minutes % 60).padStart(2, '0')}`
+  return `UTC${utcOffsetMs < 0 ? '−' : '+'}${Math.floor(minutes / 60)}${rest}`
+}
+
+/** Those that a deployment does not have as yet. */
+function appendedFeatures({ settings }: RunFacts): string[] {
+  return settings.featureNames.filter((name) => defaultFeatures.every((feature) => feature.name !== name))
 }
 
 function inputWords(input: RunInput): string {
@@ -149,7 +171,12 @@ function factsOf({ settings, node, startedAt, resumed, finished }: RunFacts): [s
       `${finished!.weights.file}, ${whole(finished!.weights.bytes)} bytes, checksum ${finished!.weights.checksum}`,
     ],
     ['refused records', rejected.join('; ') || 'none'],
-    ['a live trainer would', finished!.held === null ? 'have published' : `have held this back: ${finished!.held}`],
+    [
+      'as a live model',
+      finished!.held === null
+        ? 'the guard of publications would have let these weights out'
+        : `the guard of publications would have held these weights back: ${finished!.held}`,
+    ],
     ['corrections learned', whole(finished!.corrections)],
     ['examples a second', whole(finished!.rowsPerSecond)],
     [
