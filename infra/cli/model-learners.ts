@@ -65,6 +65,10 @@ function learnersIn(text: string): ModelLearner[] {
 /** Heads that a person decides by; the rest is in the JSON. */
 const shownHeads = ['complete', 'longView', 'like', 'earlySkip']
 
+const since =
+  'learned: examples since this process started. AUC and log loss: of the newest examples before each was learned, also of those ' +
+  'before the start, as the checkpoint kept them.'
+
 export function learnersText(learners: readonly ModelLearner[]): string {
   const live = learners.find(({ role }) => role === 'serves')
   const rows = learners.flatMap(({ model, role, running, examples, auc, logLoss }) =>
@@ -78,7 +82,7 @@ export function learnersText(learners: readonly ModelLearner[]): string {
     ]),
   )
   const shadows = learners.filter(({ role }) => role === 'shadow')
-  const parts = [tableText(['model', 'role', 'examples', 'head', 'AUC', 'log loss'], rows)]
+  const parts = [tableText(['model', 'role', 'learned', 'head', 'AUC', 'log loss'], rows), since]
   for (const shadow of shadows) parts.push(leadText(shadow, live?.model ?? ''))
   return parts.join('\n\n')
 }
