@@ -45,6 +45,6 @@ function words({ base, other, rows, users, byHead }: Comparison, report: string)
 }
 
 function signed(value: number): string {
-  if (Number(value.toFixed(5)) === 0) return value === 0 ? '0' : '<0.00001'
+  if (Number(value.toFixed(5)) === 0) return value === 0 ? '0' : value > 0 ? '<0.00001' : '>-0.00001'
   return `${value < 0 ? '' : '+'}${value.toFixed(5)}`
 }

@@ -94,12 +94,13 @@ export function fixed(value: number | null | undefined, digits = 4): string {
   return value === null || value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(digits)
 }
 
-/** With its sign; what rounds to nothing is told as under the last digit. */
+/** With its sign; what rounds to nothing is told as between 0 and the last digit. */
 export function signed(value: number | null | undefined, digits = 4): string {
   if (value === 0) return '0'
   const text = fixed(value, digits)
   if (text === '–') return text
-  if (Number(text) === 0) return `<${(10 ** -digits).toFixed(digits)}`
+  const least = (10 ** -digits).toFixed(digits)
+  if (Number(text) === 0) return text.startsWith('-') ? `>−${least}` : `<${least}`
   return text.startsWith('-') ? text.replace('-', '−') : `+${text}`
 }
 
