@@ -51,20 +51,21 @@ function readString(tap: Tap): string | undefined {
   tap.pos = end
   if (end > buf.length) return undefined
   if (length > bytesMax) return buf.toString('utf8', start, end)
-  let hash = length
-  let bits = 0
-  for (let at = start; at < end; at++) {
-    const byte = buf[at]!
-    bits |= byte
-    hash = Math.imul(hash ^ byte, 0x01000193)
-  }
-  if (bits > 127) return buf.toString('utf8', start, end)
-  const place = (hash ^ (hash >>> 15)) & (placesMax - 1)
+  const place = placeOf(buf, start, end)
   const known = kept[place]!
   if (known.length === length && isAt(known, buf, start)) return known
-  const fresh = buf.toString('latin1', start, end)
-  kept[place] = fresh
+  const fresh = buf.toString('utf8', start, end)
+  // As many characters as bytes: each byte is one.
+  if (fresh.length === length) kept[place] = fresh
   return fresh
+}
+
+/** Ids tell themselves apart at their end. */
+function placeOf(bytes: Buffer, start: number, end: number): number {
+  let hash = end - start
+  if (start < end) hash = (hash << 5) ^ bytes[start]!
+  for (let at = Math.max(start, end - 8); at < end; at++) hash = Math.imul(hash, 31) + bytes[at]!
+  return (hash ^ (hash >>> 13)) & (placesMax - 1)
 }
 
 function isAt(text: string, bytes: Buffer, start: number): boolean {

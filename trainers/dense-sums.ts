@@ -42,7 +42,7 @@ export class DenseSums {
     if (!allFinite(gradient)) return false
     const sum = this.#sums.get(name)
     if (!sum) this.#sums.set(name, gradient.slice())
-    else for (let index = 0; index < sum.length; index++) sum[index] = sum[index]! + gradient[index]!
+    else addTo(sum, gradient)
     return true
   }
 
@@ -92,6 +92,10 @@ export class DenseSums {
 
 function byName([left]: [string, unknown], [right]: [string, unknown]): number {
   return left < right ? -1 : 1
+}
+
+function addTo(sum: Float32Array, gradient: Float32Array): void {
+  for (let index = 0; index < sum.length; index++) sum[index] = sum[index]! + gradient[index]!
 }
 
 function allFinite(values: Float32Array): boolean {

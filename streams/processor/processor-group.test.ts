@@ -10,7 +10,7 @@ import { allRecords, beginLife, crashWorld, type Life } from './crash-world.ts'
 import { allLags, topicLag } from './lag.ts'
 import type { Processor } from './processor.ts'
 import { processorGroup } from './processor-group.ts'
-import { runTicker } from './ticker.ts'
+import { runTicker, type TickerOptions } from './ticker.ts'
 
 function forwarding(): Processor {
   return {
@@ -203,11 +203,19 @@ test('a processor that breaks ends its group with the error', async () => {
   await group.stop()
 })
 
-test('ticks each second, and as often as asked while others append', async () => {
+test('ticks each second, and as often as asked while others append and once after, without asking the log then', async () => {
   const life = await beginLife(crashWorld())
   const control = new AbortController()
   const position = { topic: interactions, partition: partitionOf(0) }
-  const ticking = runTicker({ log: life.log, runtime: life.runtime, position, activeEveryMs: 250 }, control.signal)
+  let asked = 0
+  const log: TickerOptions['log'] = {
+    append: (topic, records) => life.log.append(topic, records),
+    bounds: (of) => {
+      asked++
+      return life.log.bounds(of)
+    },
+  }
+  const ticking = runTicker({ log, runtime: life.runtime, position, activeEveryMs: 250 }, control.signal)
   const startMs = life.runtime.clock.nowMs()
   const settle = async (ms: number) => {
     await life.runtime.advance(ms)
@@ -219,6 +227,10 @@ test('ticks each second, and as often as asked while others append', async () =>
     await life.log.append(interactions, [{ key: null, value, timestampMs: 7 }])
     await settle(250)
   }
+  const askedBefore = asked
+  for (let quarter = 0; quarter < 6; quarter++) await settle(250)
+  // Of ten quarters the first was idle before it began and the last five were idle; the one after the others' end told itself.
+  assert.deepEqual([askedBefore, asked - askedBefore], [13, 5])
   control.abort()
   await ticking
   const times = (await allRecords(life.log, interactions)).map((record) => {
@@ -227,6 +239,6 @@ test('ticks each second, and as often as asked while others append', async () =>
   })
   assert.deepEqual(
     times.filter((timeMs) => timeMs !== 7).map((timeMs) => timeMs - startMs),
-    [250, 1_250, 2_250, 3_250, 3_500, 3_750, 4_000],
+    [250, 1_250, 2_250, 3_250, 3_500, 3_750, 4_000, 4_250, 5_250],
   )
 })

@@ -59,7 +59,10 @@ export async function grpcRpcServer(options: GrpcRpcServerOptions): Promise<RpcS
     const gone = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     })
-    call.on('cancelled', () => control.abort(new FreshetError('stopped', 'the caller has gone')))
+    // It comes after every answer, too.
+    call.on('cancelled', () => {
+      if (underWay.has(control)) control.abort(new FreshetError('stopped', 'the caller has gone'))
+    })
     try {
       const response = await Promise.race([answer(method, call.request, signal), gone])
       if (!call.cancelled) respond(null, response)
