@@ -3,12 +3,7 @@ import type * as TensorFlow from '@tensorflow/tfjs-core'
 import { assert } from '../../../streams/runtime/errors.ts'
 import type { DenseParameter } from '../model.ts'
 import { type InBatchChoice, type Matrix, type MatrixArena, matrixShape, type ProductOptions } from './matrix-arena.ts'
-
-type Tensor2D = TensorFlow.Tensor2D
-
-interface TensorMatrix extends Matrix {
-  readonly tensor: Tensor2D
-}
+import { columnsOf, type Tensor2D, type TensorMatrix, tensorOf, wholeOf } from './tensor-matrix.ts'
 
 interface Held {
   readonly from: DenseParameter
@@ -19,8 +14,6 @@ interface Held {
 const squaredLengthMin = 1e-12
 /** A logit of what takes no part. */
 const absent = -1e30
-
-const tensorOf = (matrix: Matrix): Tensor2D => (matrix as TensorMatrix).tensor
 
 export class TensorArena implements MatrixArena {
   readonly #tf: typeof TensorFlow
@@ -97,7 +90,8 @@ export class TensorArena implements MatrixArena {
   throughRelu(gradient: Matrix, output: Matrix, rectified: number): Matrix {
     const tf = this.#tf
     return this.#make(() => {
-      const passed = tf.mul(tensorOf(gradient), tf.step(tensorOf(output)))
+      // What went through a ReLU is not negative: its sign is 0 or 1.
+      const passed = tf.mul(tensorOf(gradient), tf.sign(tensorOf(output)))
       if (rectified === gradient.columns) return passed
       return tf.concat(
         [tf.slice(passed, [0, 0], [-1, rectified]), tf.slice(tensorOf(gradient), [0, rectified], [-1, -1])],
@@ -107,7 +101,10 @@ export class TensorArena implements MatrixArena {
   }
 
   columns(matrix: Matrix, from: number, to: number): Matrix {
-    return this.#make(() => this.#tf.slice(tensorOf(matrix), [0, from], [-1, to - from]))
+    return columnsOf(matrix as TensorMatrix, from, to, (of) => {
+      // Kept, because whoever wants it first may be tidied up before the next one does.
+      return this.#make(() => this.#tf.keep(this.#tf.slice(of.tensor, [0, from], [-1, to - from]))).tensor
+    })
   }
 
   rows(matrix: Matrix, from: number, to: number): Matrix {
@@ -115,6 +112,8 @@ export class TensorArena implements MatrixArena {
   }
 
   concat(matrices: readonly Matrix[]): Matrix {
+    const whole = wholeOf(matrices as readonly TensorMatrix[])
+    if (whole) return whole
     const rows = Math.max(...matrices.map((matrix) => matrix.rows))
     return this.#make(() =>
       this.#tf.concat(
