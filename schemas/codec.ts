@@ -1,8 +1,9 @@
 // Confluent framing around Avro: magic 0, a 4-byte schema id, the body. Decoding resolves every registered past version
 // to the current one; bytes fields are views of the input, not copies.
 import avro from 'avsc'
+import { boundedContainers } from './avro-containers.ts'
 import type { AnyRecord, RecordType } from './generated.ts'
-import { internedKeys, internedStrings } from './interned-strings.ts'
+import { internedStrings } from './interned-strings.ts'
 import registry from './registry.json' with { type: 'json' }
 import { viewBytes } from './view-bytes.ts'
 
@@ -40,7 +41,7 @@ for (const entry of registry) {
 
 function parse(schema: unknown): avro.Type {
   const registry = { bytes: viewBytes(), string: internedStrings() }
-  return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false, registry, typeHook: internedKeys })
+  return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false, registry, typeHook: boundedContainers })
 }
 
 /** A value that cannot be decoded, said as a value: bad records are not exceptions. */

@@ -1,9 +1,10 @@
-// Strings and maps are read as avsc itself reads them, however often and from however short an input.
+// Strings, maps and arrays are read as avsc itself reads them, however often and from however short an input.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import avro from 'avsc'
 import fc from 'fast-check'
-import { internedKeys, internedStrings } from './interned-strings.ts'
+import { boundedContainers } from './avro-containers.ts'
+import { internedStrings } from './interned-strings.ts'
 
 const schema = {
   type: 'record',
@@ -18,7 +19,7 @@ const plain = avro.Type.forSchema(schema, { wrapUnions: false })
 const interned = avro.Type.forSchema(schema, {
   wrapUnions: false,
   registry: { string: internedStrings() },
-  typeHook: internedKeys,
+  typeHook: boundedContainers,
 })
 const anyText = fc.oneof(
   fc.constantFrom('like', 'share?', '', 'für', 'a'.repeat(32), 'a'.repeat(33)),
@@ -58,7 +59,8 @@ test('an input that is cut short is refused wherever it is cut', () => {
   )
 })
 
-test('a count beyond the bytes ends at once', () => {
-  const bytes = Buffer.concat([Buffer.from([0, 0]), Buffer.from([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07])])
-  assert.throws(() => interned.fromBuffer(bytes))
+test('a count beyond the bytes, of either kind of container, ends at once', () => {
+  const endless = Buffer.from([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07])
+  assert.throws(() => interned.fromBuffer(Buffer.concat([Buffer.from([0, 0]), endless])))
+  assert.throws(() => interned.fromBuffer(Buffer.concat([Buffer.from([0]), endless])))
 })

@@ -3,14 +3,13 @@
 import avro from 'avsc'
 
 /** The part of avsc's reading head that is used here; stable within the pinned version, and held by a test. */
-interface Tap {
+export interface Tap {
   buf: Buffer
   pos: number
   readLong(): number
 }
 
 const StringType = avro.types.StringType as unknown as new () => avro.Type
-const MapType = avro.types.MapType as unknown as new (schema: avro.Schema, options: unknown) => avro.types.MapType
 
 /** An id made by hand or a name; a UUID is longer, and new. */
 const bytesMax = 32
@@ -24,27 +23,8 @@ class InternedString extends StringType {
   }
 }
 
-class InternedKeys extends MapType {
-  _read(tap: Tap): Record<string, unknown> {
-    const values = this.valuesType as unknown as { _read(tap: Tap): unknown }
-    const out: Record<string, unknown> = {}
-    for (let count = blockSize(tap); count !== 0; count = blockSize(tap)) {
-      for (let left = count; left > 0 && tap.pos <= tap.buf.length; left--)
-        out[readString(tap) as string] = values._read(tap)
-    }
-    return out
-  }
-}
-
-/** Entries of the next block; a negative count is followed by the block's bytes. */
-function blockSize(tap: Tap): number {
-  const count = tap.readLong()
-  if (count < 0) tap.readLong()
-  return Math.abs(count)
-}
-
 /** undefined where it is cut short: avsc finds out by the position being past the end. */
-function readString(tap: Tap): string | undefined {
+export function readString(tap: Tap): string | undefined {
   const length = tap.readLong()
   const { buf, pos: start } = tap
   const end = length < 0 ? buf.length + 1 : start + length
@@ -76,10 +56,4 @@ function isAt(text: string, bytes: Buffer, start: number): boolean {
 /** What `string` is in one schema. */
 export function internedStrings(): avro.Type {
   return new InternedString()
-}
-
-/** For `typeHook` of avsc: maps whose keys are interned, every other type as avsc makes it. */
-export function internedKeys(schema: unknown, options: unknown): avro.Type | undefined {
-  const isMap = typeof schema === 'object' && schema !== null && (schema as { type?: unknown }).type === 'map'
-  return isMap ? new InternedKeys(schema as avro.Schema, options) : undefined
 }

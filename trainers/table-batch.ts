@@ -145,11 +145,13 @@ export class TableBatch {
 
   #reserve(rowCount: number): void {
     if (rowCount <= this.#ends.length) return
-    const count = rowCount * this.#idsPerRow
+    // Growing is dear, and batches come in every size.
+    const room = 2 ** Math.ceil(Math.log2(rowCount))
+    const count = room * this.#idsPerRow
     this.#ids = new BigUint64Array(count)
     this.#halves = new Uint32Array(this.#ids.buffer)
-    this.#pooling.reserve(rowCount, count)
-    this.#ends = new Uint32Array(rowCount)
+    this.#pooling.reserve(room, count)
+    this.#ends = new Uint32Array(room)
     this.#eventTimesMs = new Float64Array(count)
   }
 }

@@ -1,6 +1,6 @@
 // Replay through the whole path on one core: the carried sample of the KuaiRand log, frozen and encoded beforehand, goes from
-// a log on the disk through joiner, counter and trainer with the shipped model, deltas and checkpoints included. CPU time
-// counts, of all threads of the process; waits for the disk do not.
+// a log on the disk through joiner, counter and trainer with the shipped model, side by side as in a learning thread, deltas
+// and checkpoints included. CPU time counts, of all threads of the process; waits for the disk do not.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ import { featureSet } from '../../streams/features/feature-set.ts'
 import { joiner } from '../../streams/joiner/joiner.ts'
 import { embeddedLog } from '../../streams/log/embedded-log.ts'
 import { type Log, type NewRecord, partitionOf } from '../../streams/log/log.ts'
-import { partitionRunner } from '../../streams/processor/partition-runner.ts'
+import { type PartitionRunner, partitionRunner } from '../../streams/processor/partition-runner.ts'
 import type { Processor } from '../../streams/processor/processor.ts'
 import { assert } from '../../streams/runtime/errors.ts'
 import { systemDisk } from '../../streams/runtime/system-disk.ts'
@@ -91,7 +91,7 @@ function cpuSeconds(): number {
 
 interface Round {
   readonly seconds: number
-  readonly partsSeconds: Readonly<Record<string, number>>
+  readonly stepsSeconds: Readonly<Record<string, number>>
   readonly examples: number
 }
 
@@ -110,38 +110,71 @@ async function round(records: readonly NewRecord[]): Promise<Round> {
     const onLearned = (batch: readonly unknown[]) => {
       learned += batch.length
     }
-    const trainer = trainerOf(onLearned)
-    const partsSeconds: Record<string, number> = {}
-    const parts: readonly (readonly [string, Processor])[] = [
-      [interactions, joiner()],
-      [examples, counterOf()],
-      [examples, trainer],
+    const folds = [
+      new Fold(log, blobs, interactions, joiner()),
+      new Fold(log, blobs, examples, counterOf()),
+      new Fold(log, blobs, examples, trainerOf(onLearned)),
     ]
-    for (const [topic, processor] of parts) {
-      const before = cpuSeconds()
-      await foldAll(log, blobs, topic, processor)
-      partsSeconds[processor.name] = cpuSeconds() - before
-    }
-    const seconds = Object.values(partsSeconds).reduce((sum, own) => sum + own, 0)
-    return { seconds, partsSeconds, examples: learned }
+    const before = cpuSeconds()
+    for (const fold of folds) fold.start()
+    // Each has all its input when the one before it has ended.
+    for (const fold of folds) await fold.finish()
+    const seconds = cpuSeconds() - before
+    const stepsSeconds = Object.fromEntries(folds.map(({ name, stepSeconds }) => [name, stepSeconds]))
+    return { seconds, stepsSeconds, examples: learned }
   } finally {
     await log.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** Runs a processor until it has folded what the topic holds and its final checkpoint is taken. */
-async function foldAll(log: Log, blobs: BlobStore, topic: string, processor: Processor): Promise<void> {
-  const { latest } = await log.bounds({ topic, partition })
-  const group = processor.name
-  const runner = partitionRunner({ log, blobs, runtime: systemRuntime, group, topic, partition, processor })
-  const ending = new AbortController()
-  const running = runner.run(ending.signal)
-  while (runner.progress().next < latest) await systemRuntime.timers.sleep(10, ending.signal)
-  ending.abort()
-  await running
-  const { deadLetters } = runner.progress()
-  assert(deadLetters === 0, `${processor.name} refused ${deadLetters} records`)
+/** A processor on its topic, and how long its steps took. */
+class Fold {
+  readonly name: string
+  stepSeconds = 0
+  readonly #log: Log
+  readonly #topic: string
+  readonly #runner: PartitionRunner
+  readonly #ending = new AbortController()
+  #running: Promise<void> | null = null
+
+  constructor(log: Log, blobs: BlobStore, topic: string, processor: Processor) {
+    this.name = processor.name
+    this.#log = log
+    this.#topic = topic
+    const group = processor.name
+    const timed = this.#timed(processor)
+    this.#runner = partitionRunner({ log, blobs, runtime: systemRuntime, group, topic, partition, processor: timed })
+  }
+
+  start(): void {
+    this.#running = this.#runner.run(this.#ending.signal)
+  }
+
+  /** Waits until it has folded what the topic holds and its final checkpoint is taken. */
+  async finish(): Promise<void> {
+    const { latest } = await this.#log.bounds({ topic: this.#topic, partition })
+    while (this.#runner.progress().next < latest) await systemRuntime.timers.sleep(10, this.#ending.signal)
+    this.#ending.abort()
+    await this.#running
+    const { deadLetters } = this.#runner.progress()
+    assert(deadLetters === 0, `${this.name} refused ${deadLetters} records`)
+  }
+
+  #timed(processor: Processor): Processor {
+    return {
+      name: processor.name,
+      step: (input, output) => {
+        const startMs = performance.now()
+        const stepping = processor.step(input, output)
+        this.stepSeconds += (performance.now() - startMs) / 1_000
+        return stepping
+      },
+      dump: () => processor.dump(),
+      ...(processor.dumpParts ? { dumpParts: () => processor.dumpParts!() } : {}),
+      load: (dump) => processor.load(dump),
+    }
+  }
 }
 
 function median(values: readonly number[]): number {
@@ -163,7 +196,7 @@ async function run(pinned: boolean): Promise<void> {
     examples: middle.examples,
     examplesPerSecond: Math.round(middle.examples / seconds),
     seconds,
-    partsSeconds: middle.partsSeconds,
+    stepsSeconds: middle.stepsSeconds,
     machine: { processor: cpus()[0]?.model, cores: cpus().length, node: process.version, pinned },
   }
   process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`)

@@ -8,7 +8,7 @@ import { FreshetError } from '../../streams/runtime/errors.ts'
 import { modelLayout } from '../../trainers/model/model-layout.ts'
 import type { Config } from '../config/config.ts'
 import { engineTopics } from '../processes/engine-topics.ts'
-import { keepFeatures } from '../processes/model-features.ts'
+import { keepFeatures, otherFeatures } from '../processes/model-features.ts'
 import { modelSetup } from '../processes/model-setup.ts'
 import { policiesInLog } from '../processes/policy-feed.ts'
 import { specBlob, withModel, withPromotedModel } from '../processes/promoted-model.ts'
@@ -30,7 +30,10 @@ export async function shadowRun(folder: string, config: Config, sources: ModelSo
 /** A model that ran or was shadowed before, or that the configuration names. */
 export async function shadowKnown(model: string, config: Config, sources: ModelSources): Promise<Shadowing> {
   await checkRoom(model, config, sources)
-  return shadowOf(await withModel(config, model), 'freshet model shadow', sources)
+  const of = await withModel(config, model)
+  const different = await otherFeatures(modelSetup(of), sources.blobs)
+  if (different !== null) throw new FreshetError('usage', different)
+  return shadowOf(of, 'freshet model shadow', sources)
 }
 
 /** A model that has learned nothing yet: it folds all that the log holds. */

@@ -1,4 +1,4 @@
-// A disk of a few hundred megabytes that a drill may fill to the last byte: a tmpfs, which takes root to mount.
+// A disk with room for what a drill writes itself, that it may fill to the last byte: a tmpfs, which takes root to mount.
 import { execFile, spawnSync } from 'node:child_process'
 import { appendFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,12 +14,15 @@ export interface SmallDisk {
   remove(): Promise<void>
 }
 
-const sizeMiB = 512
+/** Records and blobs of a start and one moment, and of each further one: three times what they were seen to take. */
+const firstMiB = 512
+const momentMiB = 256
 const run = promisify(execFile)
 
 /** Throws engine-missing where nothing may be mounted. */
-export async function smallDisk(folder: string): Promise<SmallDisk> {
+export async function smallDisk(folder: string, moments: number): Promise<SmallDisk> {
   await mkdir(folder, { recursive: true })
+  const sizeMiB = firstMiB + (moments - 1) * momentMiB
   await run('mount', ['-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'tmpfs', folder]).catch((cause) => {
     throw new FreshetError('engine-missing', 'a small disk needs the right to mount a tmpfs: run this drill as root', {
       cause,

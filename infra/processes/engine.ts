@@ -59,7 +59,7 @@ export async function startEngine(
   const own = await openOwnLog(configured, modelSetup(configured).spec.model, runtime)
   const config = await withPromotedModel(own.log, configured)
     .then(async (promoted) => {
-      await checkModelFeatures(own.log, promoted)
+      await checkModelFeatures(own.log, promoted, roles)
       return promoted
     })
     .catch((error) => own.close().then(() => Promise.reject(error)))

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import { readBlobs, writtenBlobs } from './blob-folder.ts'
 import { type ModelSetup, modelSetup } from './model-setup.ts'
 import { promotedModel } from './promoted-model.ts'
+import { type Role, rolesOf } from './roles.ts'
 import { checkFits } from './spec-file.ts'
 
 /** As they lie in the blob store. */
@@ -15,6 +16,7 @@ interface LearnedFeatures {
   readonly names: readonly string[]
 }
 
+const learning: readonly Role[] = ['learning', 'trainer', 'shard']
 const featuresBlob = (model: string): string => `models/${model}.features.json`
 
 export async function keepFeatures({ spec, features }: ModelSetup, blobs: Pick<BlobStore, 'put'>): Promise<void> {
@@ -47,16 +49,18 @@ export async function otherFeatures(
   )
 }
 
-/** Throws config-invalid for a promoted model under other features than it learned, and for a spec that does not fit them; keeps
- *  those of a model that starts first. */
+/** Throws config-invalid for a promoted model under other features than it learned, and for a spec that does not fit them; a
+ *  process that learns keeps those of a model that starts first. */
 export async function checkModelFeatures(
   log: Pick<Log, 'bounds' | 'openReader' | 'topics'>,
   config: Config,
+  roles: ReadonlySet<Role> = rolesOf(config),
 ): Promise<void> {
   const setup = modelSetup(config)
   const different = await otherFeatures(setup, readBlobs(config))
   if (different !== null && (await promotedModel(log)) !== null) throw new FreshetError('config-invalid', different)
   if (config.model.spec !== '') checkFits(config.model.spec, setup.spec, setup.features)
+  if (!learning.some((role) => roles.has(role))) return
   // Not promoted: it begins anew, as a model of the configuration does whenever its features change.
   const known = await learnedFeatures(setup.spec.model, readBlobs(config))
   if (known === null || different !== null) await keepFeatures(setup, writtenBlobs(config, 'features'))

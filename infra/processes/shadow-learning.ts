@@ -5,7 +5,9 @@ import type { PoliciesRecord } from '../../schemas/generated.ts'
 import type { ProcessorGroup } from '../../streams/processor/processor-group.ts'
 import type { OnlineTrainer } from '../../trainers/online-trainer.ts'
 import type { TrainingRecord } from '../../trainers/open-batch.ts'
+import { readBlobs } from './blob-folder.ts'
 import { learningQuality, seldom } from './learning-quality.ts'
+import { otherFeatures } from './model-features.ts'
 import { type ModelSetup, modelSetup } from './model-setup.ts'
 import { chanceHeads, PairedOutcomes } from './paired-outcomes.ts'
 import { policyFeed } from './policy-feed.ts'
@@ -71,7 +73,10 @@ export async function shadowLearning({ place, start }: ShadowLearningOptions): P
     try {
       const others = [...shadows.values()].filter(({ started }) => started !== null).length
       if (others >= shadowsMax) throw new Error(`there are ${others} already; end one, then start this one again`)
-      const started = await start(modelSetup(await withModel(config, model)), (records, predictions) => {
+      const setup = modelSetup(await withModel(config, model))
+      const different = await otherFeatures(setup, readBlobs(config))
+      if (different !== null) throw new Error(different)
+      const started = await start(setup, (records, predictions) => {
         shadow.examplesTrained += records.length
         shadow.outcomes.note('shadow', records, predictions)
       })

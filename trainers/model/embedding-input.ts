@@ -14,6 +14,8 @@ export interface EmbeddingInput {
   readonly layout: InputLayout
   /** Writes rows.length x layout.columns into `out`; columns the caller fills are left alone. The rows are one user's. */
   read(rows: readonly FeatureRow[], out: Float32Array, userBucket: number): void
+  /** Its memory serves the next one. */
+  dispose(): void
 }
 
 /** An unknown table is a programmer's error. */
@@ -29,6 +31,9 @@ export function embeddingInput(layout: InputLayout, parameters: Parameters): Emb
       assert(out.length >= rows.length * layout.columns, 'the input matrix has room for its rows')
       for (const pool of pools) pool.read(rows, out, userBucket)
       writeDense(layout, rows, out)
+    },
+    dispose() {
+      for (const pool of pools.splice(0)) pool.release()
     },
   }
 }
@@ -68,11 +73,15 @@ class TablePool {
 
   read(rows: readonly FeatureRow[], out: Float32Array, userBucket: number): void {
     const { table, idsPerRow } = this.#blocks
-    if (this.#ids.length < rows.length * idsPerRow) this.#reserve(rows.length)
+    if (this.#ids.length < rows.length * idsPerRow) this.#reserve(2 ** Math.ceil(Math.log2(rows.length)))
     const found = gather(this.#blocks, rows, this.#ids, this.#pooling.counts)
     this.#parameters.rows(table, userBucket).pull(this.#ids, found, this.#pooling.rows)
     this.#pooling.pool(rows.length)
     this.#copyTo(out, rows.length)
+  }
+
+  release(): void {
+    this.#pooling.release()
   }
 
   #copyTo(out: Float32Array, rowCount: number): void {

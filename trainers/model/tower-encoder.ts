@@ -46,7 +46,11 @@ export function towerEncoder({ spec, featureSet, parameters, frozen }: TowerEnco
       input.read(rows, matrix, userBucket)
       return network.forward([matrix], rows.length)[0]!.slice()
     }
-    return { encode, dispose: network.dispose }
+    const dispose = () => {
+      network.dispose()
+      input.dispose()
+    }
+    return { encode, dispose }
   }
   const [query, entry] = [encoderOf('query'), encoderOf('entry')]
   const { dimension, temperature, frequency } = spec.towers!

@@ -19,6 +19,8 @@ interface PoolingKernel {
 }
 
 const pageBytes = 65_536
+/** Kernels of this thread whose owner has let go of them: each has address space of its own, and growing one is dear. */
+const idle: PoolingKernel[] = []
 const bytesMax = 2 ** 32 - pageBytes
 
 export class SlotPooling {
@@ -38,7 +40,13 @@ export class SlotPooling {
   constructor(slots: number, dimension: number) {
     this.#slots = slots
     this.#dimension = dimension
-    this.#kernel = new WebAssembly.Instance(kernelModule('pooling')).exports as unknown as PoolingKernel
+    this.#kernel = idle.pop() ?? (new WebAssembly.Instance(kernelModule('pooling')).exports as unknown as PoolingKernel)
+  }
+
+  /** Its memory serves another; nothing may be asked of it afterwards. */
+  release(): void {
+    this.reserve(0, 0)
+    idle.push(this.#kernel)
   }
 
   /** Makes room; all arrays are others afterwards, and what they held is lost. */

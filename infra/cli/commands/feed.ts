@@ -13,7 +13,7 @@ export async function run([user]: string[], options: Record<string, unknown>): P
   const gateway = runningGateway(options)
   const page = await getJson<FeedPage>(gateway, `/v1/feed?${query}`)
   const explained = explain
-    ? await getJson<ExplainedRequest>(gateway, `/v1/requests/${encodeURIComponent(page.requestId)}`)
+    ? await getJson<ExplainedRequest>(gateway, `/v1/requests/${encodeURIComponent(page.requestId)}`).catch(() => null)
     : null
   const rows = page.entries.map((entry) => [
     entry.position,

@@ -170,7 +170,8 @@ export class RetrievalRun {
     }
     for (let start = from; start < count; start += encodedRowsMax) {
       const end = Math.min(count, start + encodedRowsMax)
-      for (let video = start; video < end; video++) this.#rows[video] ??= decodeFeatureRow(this.#features[video]!)
+      for (let video = start; video < end; video++)
+        this.#rows[video] ??= ownRow(decodeFeatureRow(this.#features[video]!))
       this.#vectors.set(this.#encoder.encodeEntries(this.#rows.slice(start, end) as FeatureRow[]), start * dimension)
     }
     this.#encoded = count
@@ -213,4 +214,9 @@ function isLongView(example: Example): boolean {
 
 function sumOf(scores: Float32Array, others: ArrayLike<number>, weight: number): Float32Array {
   return scores.map((score, video) => score + weight * others[video]!)
+}
+
+/** A row that keeps nothing else in memory. */
+function ownRow({ ids, dense }: FeatureRow): FeatureRow {
+  return { ids: ids.slice(), dense: dense.slice() }
 }
