@@ -52,7 +52,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const random = seededRandom(seed)
   const recoveriesMs: number[] = []
   say(`${fault.name}: ${fault.about}; ${moments} moments from seed ${seed}, in ${folder}`)
-  const rig = await startRig({ fault, moments, folder, seed, runtime, say })
+  const rig = await startRig({ fault, folder, seed, runtime, say })
   let verdict: Verdict
   say('every process is ready')
   try {

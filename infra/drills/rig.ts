@@ -24,7 +24,6 @@ import type { Stage } from './stage.ts'
 
 export interface RigOptions {
   readonly fault: Fault
-  readonly moments: number
   readonly folder: string
   readonly seed: number
   readonly runtime: Runtime
@@ -71,8 +70,8 @@ const catalog: readonly CatalogVideo[] = Array.from({ length: 160 }, (_, index) 
 /** How long ticks go on after the last event was folded, so that all that was learned is published. */
 const settleMs = 2_500
 
-export async function startRig({ fault, moments, folder, seed, runtime, say }: RigOptions): Promise<Rig> {
-  const disk = fault.smallDisk ? await smallDisk(join(folder, 'small-disk'), moments) : null
+export async function startRig({ fault, folder, seed, runtime, say }: RigOptions): Promise<Rig> {
+  const disk = fault.smallDisk ? await smallDisk(join(folder, 'small-disk')) : null
   const brokers = await startBrokers({
     count: fault.brokers,
     folder: join(folder, 'kafka'),

@@ -1,10 +1,11 @@
-// A disk with room for what a drill writes itself, that it may fill to the last byte: a tmpfs, which takes root to mount.
+// A disk that a drill may fill to the last byte: a tmpfs, which takes root to mount. It is made full by making it as small as
+// what lies on it, so however much that is, filling takes no time and no memory.
 import { execFile, spawnSync } from 'node:child_process'
-import { appendFile, mkdir, rm } from 'node:fs/promises'
+import { appendFile, mkdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
-import { FreshetError } from '../../streams/runtime/errors.ts'
+import { assert, FreshetError } from '../../streams/runtime/errors.ts'
 
 export interface SmallDisk {
   readonly folder: string
@@ -14,20 +15,24 @@ export interface SmallDisk {
   remove(): Promise<void>
 }
 
-/** Records and blobs of a start and one moment, and of each further one: three times what they were seen to take. */
-const firstMiB = 512
-const momentMiB = 256
+/** Room beyond what is on it, while it is not full. */
+const roomBytes = 512 * 1024 * 1024
+/** It is written to while it is measured. */
+const shrinkAttemptsMax = 50
 const run = promisify(execFile)
 
 /** Throws engine-missing where nothing may be mounted. */
-export async function smallDisk(folder: string, moments: number): Promise<SmallDisk> {
+export async function smallDisk(folder: string): Promise<SmallDisk> {
   await mkdir(folder, { recursive: true })
-  const sizeMiB = firstMiB + (moments - 1) * momentMiB
-  await run('mount', ['-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'tmpfs', folder]).catch((cause) => {
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${roomBytes}`, 'tmpfs', folder]).catch((cause) => {
     throw new FreshetError('engine-missing', 'a small disk needs the right to mount a tmpfs: run this drill as root', {
       cause,
     })
   })
+  const resize = async (freeBytes: number): Promise<void> => {
+    const { bsize, blocks, bfree } = await statfs(folder)
+    await run('mount', ['-o', `remount,size=${(blocks - bfree) * bsize + freeBytes}`, folder])
+  }
   // A drill that is told to end leaves no mount behind.
   const unmount = () => void spawnSync('umount', ['-l', folder])
   process.once('exit', unmount)
@@ -35,13 +40,20 @@ export async function smallDisk(folder: string, moments: number): Promise<SmallD
   return {
     folder,
     async fill() {
-      for (let chunkBytes = 1 << 20; chunkBytes >= 1; chunkBytes = chunkBytes >> 4) {
+      let attempts = 1
+      while (!(await resize(0).then(isDone, isNotDone))) {
+        assert(attempts++ < shrinkAttemptsMax, `${folder} can be made as small as what lies on it`)
+      }
+      for (let chunkBytes = 1 << 16; chunkBytes >= 1; chunkBytes = chunkBytes >> 4) {
         const chunk = Buffer.alloc(chunkBytes)
         // Ever smaller pieces, until not even one byte has room.
-        while (await appendFile(ballast, chunk).then(isWritten, isFull));
+        while (await appendFile(ballast, chunk).then(isDone, isFull));
       }
     },
-    free: () => rm(ballast, { force: true }),
+    async free() {
+      await rm(ballast, { force: true })
+      await resize(roomBytes)
+    },
     async remove() {
       process.off('exit', unmount)
       await run('umount', ['-l', folder])
@@ -49,7 +61,8 @@ export async function smallDisk(folder: string, moments: number): Promise<SmallD
   }
 }
 
-const isWritten = () => true
+const isDone = () => true
+const isNotDone = () => false
 
 function isFull(error: NodeJS.ErrnoException): false {
   if (error.code === 'ENOSPC') return false
