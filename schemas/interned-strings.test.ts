@@ -29,7 +29,12 @@ const anyText = fc.oneof(
 const anySample = fc.record({
   text: anyText,
   texts: fc.array(anyText, { maxLength: 5 }),
-  flags: fc.dictionary(anyText, fc.boolean(), { maxKeys: 5, noNullPrototype: true }),
+  // avsc makes maps plain objects, which have no key of this name.
+  flags: fc.dictionary(
+    anyText.filter((text) => text !== '__proto__'),
+    fc.boolean(),
+    { maxKeys: 5, noNullPrototype: true },
+  ),
 })
 
 test('what avsc wrote is read as avsc reads it', () => {

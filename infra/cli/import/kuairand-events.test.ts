@@ -140,10 +140,14 @@ test('whatever the rows, times never go back, an impression precedes its engagem
         if (event.kind === 'impression') shown.add(event.requestId)
         else assert.ok(shown.has(event.record.requestId!))
       }
-      assert.equal(
-        events.length,
-        rows.reduce((sum, row) => sum + 2 + Number(row.like), 0),
-      )
+      // A repeat says what the first of its kind says.
+      const likeByView = new Map<string, boolean>()
+      const liked = rows.filter(({ userId, videoId, timeMs, like }) => {
+        const view = `${userId} ${videoId} ${timeMs}`
+        if (!likeByView.has(view)) likeByView.set(view, like)
+        return likeByView.get(view)
+      })
+      assert.equal(events.length, 2 * rows.length + liked.length)
     }),
   )
 })
