@@ -25,7 +25,7 @@ export interface ImportanceWeights {
 /** Mean weights are refused from here on: a right one is as far off by chance about once in 16,000 logs. */
 const alarmingZ = 4
 /** Fewer rows say too little of the large weights that are rare: of honest logs of 5 rows two in a hundred would be refused, of
- *  30 rows one in a thousand, of 50 none in 3,000. */
+ *  30 rows one in a thousand, from 50 on one in ten thousand. */
 const rowsToAlarm = 50
 /** Propensities are often written with six digits. */
 const roundingMax = 1e-5
