@@ -1,8 +1,7 @@
 // The programs that a user would pick instead, each a process that predicts a log and writes what it predicted to a file.
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { FreshetError } from '../../streams/runtime/errors.ts'
+import { printedBy } from './printed-by.ts'
 
 /** Scripts beside `install.sh`, by the name under which their figures are reported. */
 export const referenceScripts = { pytorch: 'quality_torch.py', lightgbm: 'quality_lightgbm.py' } as const
@@ -29,29 +28,17 @@ export function hasReferences(): boolean {
 
 /** What the check says where nothing is wrong. Throws engine-failed where something is. */
 export async function checkReferences(): Promise<string> {
-  return (await printedBy('quality_check.py', [])).trim()
+  return (await printedByScript('quality_check.py', [])).trim()
 }
 
 /** Writes its predictions of the scored rows to `path`, as `evaluate --against` reads them; CPU seconds of it. */
 export async function runReference(name: ReferenceName, work: ReferenceWork, path: string): Promise<number> {
   const { logs, users, videos, scoreFromMs } = work
-  const text = await printedBy(referenceScripts[name], [logs.join(','), users, videos, String(scoreFromMs), path])
+  const text = await printedByScript(referenceScripts[name], [logs.join(','), users, videos, String(scoreFromMs), path])
   return Number(text)
 }
 
-function printedBy(script: string, words: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    // -B: nothing is written beside the scripts.
-    const child = spawn(pythonPath, ['-B', scriptPath(script), ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
-    let text = ''
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      text += part
-    })
-    child.on('error', reject)
-    child.on('close', (code) =>
-      code === 0
-        ? resolve(text)
-        : reject(new FreshetError('engine-failed', `${script} ended with ${code}; see above, and run make references`)),
-    )
-  })
+function printedByScript(script: string, words: readonly string[]): Promise<string> {
+  // -B: nothing is written beside the scripts.
+  return printedBy(pythonPath, ['-B', scriptPath(script), ...words], script, 'see above, and run make references')
 }

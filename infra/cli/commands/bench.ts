@@ -1,7 +1,7 @@
 // freshet bench NAME: runs one benchmark in a process of its own and passes on what it measured.
-import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { FreshetError } from '../../../streams/runtime/errors.ts'
+import { printedBy } from '../../bench/printed-by.ts'
 import { nodeFlags } from '../../processes/node-flags.ts'
 import { output } from '../output.ts'
 
@@ -49,22 +49,7 @@ export async function run([name]: string[], options: Record<string, unknown>): P
   const benchmark = benchmarks[name]
   if (!benchmark) throw new FreshetError('usage', `there is no benchmark ${name}; name one of\n${list.join('\n')}`)
   out.say(`measuring ${benchmark.about}`)
-  const text = await printedBy(fileURLToPath(new URL(benchmark.file, import.meta.url)))
+  const words = [...nodeFlags, fileURLToPath(new URL(benchmark.file, import.meta.url))]
+  const text = await printedBy(process.execPath, words, 'the benchmark', 'see above')
   out.result(JSON.parse(text) as Record<string, unknown>, text.trim())
-}
-
-function printedBy(file: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...nodeFlags, file], { stdio: ['ignore', 'pipe', 'inherit'] })
-    let text = ''
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      text += part
-    })
-    child.on('error', reject)
-    child.on('close', (code) =>
-      code === 0
-        ? resolve(text)
-        : reject(new FreshetError('engine-failed', `the benchmark ended with ${code}; see above`)),
-    )
-  })
 }
