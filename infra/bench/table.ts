@@ -14,8 +14,7 @@ const pinnedFlag = '--pinned'
 /** Starts this file again on one core, with what it starts. False where there is no taskset. */
 function runPinned(): boolean {
   const core = cpus().length - 1
-  // With Node's own young generation: a larger one runs through the cache that the table needs, a fifth of a push.
-  const command = [process.execPath, fileURLToPath(import.meta.url), pinnedFlag]
+  const command = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), pinnedFlag]
   const { error, status } = spawnSync('taskset', ['-c', String(core), ...command], { stdio: 'inherit' })
   if (error) return false
   process.exitCode = status ?? 1

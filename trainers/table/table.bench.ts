@@ -14,7 +14,8 @@ export interface TableBenchOptions {
   readonly batchSize?: number
   /** Ids pulled and pushed per distribution and round. */
   readonly accesses?: number
-  /** The best round counts, because other work on the machine only ever slows one down. */
+  /** Rates are those of the median round; a ratio is the median of the rounds' own, because what else the machine does slows
+   *  neighbouring measurements alike. */
   readonly rounds?: number
   /** Null where the reference cannot run. */
   readonly startReference?: (work: TableBenchWork) => Promise<TableReference | null>
@@ -72,9 +73,9 @@ const zipfExponent = 1.05
 const learningRate = 0.05
 const gradientValue = 0.001
 
-/** Defaults: 2 million rows of 32 values with AdaGrad, batches of 256, uniform and Zipf ids. About 20 seconds. */
+/** Defaults: 2 million rows of 32 values with AdaGrad, batches of 256, uniform and Zipf ids. About 30 seconds. */
 export async function benchTable(options: TableBenchOptions): Promise<TableBenchResult> {
-  const { clock, cpuMs, rows = 2_000_000, dimension = 32, batchSize = 256, accesses = 1_000_000, rounds = 7 } = options
+  const { clock, cpuMs, rows = 2_000_000, dimension = 32, batchSize = 256, accesses = 1_000_000, rounds = 15 } = options
   const next = randomFrom(1)
   const ids = BigUint64Array.from({ length: rows }, () => (BigInt(next()) << 32n) | BigInt(next() | 1))
   const drawn = { uniform: uniformIds(ids, accesses, next), zipf: zipfIds(ids, accesses, next) }
@@ -128,33 +129,44 @@ async function measure(
   reference: TableReference | null,
 ): Promise<DistributionResult> {
   const ids = work.accesses[list]!
-  const best = { pull: Number.POSITIVE_INFINITY, push: Number.POSITIVE_INFINITY }
-  const plain = { ...best }
-  const prefetching = { ...best }
+  const ours = noTimes()
+  const plain = noTimes()
+  const prefetching = noTimes()
   for (let round = 0; round < rounds; round++) {
-    best.pull = Math.min(
-      best.pull,
-      timed(cpuMs, () => pullAll(table, work, ids)),
-    )
-    best.push = Math.min(
-      best.push,
-      timed(cpuMs, () => void pushAll(table, work, ids, null)),
-    )
+    ours.pull.push(timed(cpuMs, () => pullAll(table, work, ids)))
+    ours.push.push(timed(cpuMs, () => void pushAll(table, work, ids, null)))
     if (!reference) continue
-    plain.pull = Math.min(plain.pull, await reference.cpuSeconds('pull', list))
-    plain.push = Math.min(plain.push, await reference.cpuSeconds('push', list))
-    prefetching.pull = Math.min(prefetching.pull, await reference.cpuSeconds('pullPrefetching', list))
-    prefetching.push = Math.min(prefetching.push, await reference.cpuSeconds('pushPrefetching', list))
+    plain.pull.push(await reference.cpuSeconds('pull', list))
+    plain.push.push(await reference.cpuSeconds('push', list))
+    prefetching.pull.push(await reference.cpuSeconds('pullPrefetching', list))
+    prefetching.push.push(await reference.cpuSeconds('pushPrefetching', list))
   }
-  const rates = ({ pull, push }: PullPush) => ({ pull: ids.length / pull, push: ids.length / push })
-  const over = (other: PullPush) => ({ pull: other.pull / best.pull, push: other.push / best.push })
+  const rates = ({ pull, push }: RoundTimes) => ({ pull: ids.length / median(pull), push: ids.length / median(push) })
+  const over = (other: RoundTimes) => ({
+    pull: median(other.pull.map((seconds, round) => seconds / ours.pull[round]!)),
+    push: median(other.push.map((seconds, round) => seconds / ours.push[round]!)),
+  })
   return {
-    ours: rates(best),
+    ours: rates(ours),
     oneAtATime: reference && rates(plain),
     prefetching: reference && rates(prefetching),
     ratio: reference && over(plain),
     ratioPrefetch: reference && over(prefetching),
   }
+}
+
+/** Seconds of each round. */
+interface RoundTimes {
+  readonly pull: number[]
+  readonly push: number[]
+}
+
+function noTimes(): RoundTimes {
+  return { pull: [], push: [] }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 }
 
 /** Seconds. */
