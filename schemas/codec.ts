@@ -4,6 +4,7 @@ import avro from 'avsc'
 import { boundedContainers } from './avro-containers.ts'
 import type { AnyRecord, RecordType } from './generated.ts'
 import { internedStrings } from './interned-strings.ts'
+import { shortLived } from './layouts/byte-slabs.ts'
 import registry from './registry.json' with { type: 'json' }
 import { viewBytes } from './view-bytes.ts'
 
@@ -57,12 +58,11 @@ export function encode(record: AnyRecord): Uint8Array {
   const wrapped = writer.wrap ? writer.wrap(record) : record
   const end = writer.type.encode(wrapped, scratch, headerBytes)
   // Below zero: minus the bytes that were missing.
-  const out = Buffer.allocUnsafe(end < 0 ? scratch.length - end : end)
-  if (end < 0) writer.type.encode(wrapped, out, headerBytes)
-  else scratch.copy(out, headerBytes, headerBytes, end)
-  out[0] = magic
-  out.writeUInt32BE(writer.id, 1)
-  return out
+  const framed = end < 0 ? Buffer.allocUnsafe(scratch.length - end) : scratch
+  if (end < 0) writer.type.encode(wrapped, framed, headerBytes)
+  framed[0] = magic
+  framed.writeUInt32BE(writer.id, 1)
+  return end < 0 ? framed : shortLived.copy(scratch.subarray(0, end))
 }
 
 /** Records that fit are written here first, because their size is not known before. */

@@ -57,6 +57,8 @@ export class Learner {
   readonly #rankerTables: readonly TableBatch[]
   readonly #towerTable: TableBatch
   readonly #tables: readonly TableBatch[]
+  readonly #rankerInputs: InputMatrices
+  readonly #towerInputs: InputMatrices
   readonly #positiveHeads: readonly number[]
 
   /** Computes on this thread's driver. */
@@ -64,6 +66,8 @@ export class Learner {
     const towers = spec.towers!
     this.#spec = spec
     this.#layout = layout
+    this.#rankerInputs = new InputMatrices(layout.ranker)
+    this.#towerInputs = new InputMatrices(layout.towers)
     this.frequencies = new VideoFrequencies(towers.frequency)
     const base = { driver: threadDriver(), dense, initial }
     this.#ranker = denseNetwork({ ...base, spec: rankerNetwork(spec.ranker!, layout.ranker) })
@@ -104,10 +108,8 @@ export class Learner {
   }
 
   #read(rows: readonly TrainingRow[]): Inputs {
-    const empty = (layout: InputLayout) => new Float32Array(rows.length * layout.columns)
-    const sidesOf = ({ query, entry }: SidePair<InputLayout>) => ({ query: empty(query), entry: empty(entry) })
     const { ranker: rankerLayout, towers: towersLayout } = this.#layout
-    const [ranker, towers] = [sidesOf(rankerLayout), sidesOf(towersLayout)]
+    const [ranker, towers] = [this.#rankerInputs.of(rows.length), this.#towerInputs.of(rows.length)]
     for (const table of this.#rankerTables) table.pool(rows.length, ranker)
     this.#towerTable.pool(rows.length, towers)
     for (const side of ['query', 'entry'] as const) {
@@ -174,6 +176,30 @@ export class Learner {
 
   #isPositive(labels: Float32Array): number {
     return this.#positiveHeads.some((head) => labels[head] === 1) ? 1 : 0
+  }
+}
+
+/** Memory of both sides' inputs, the same from batch to batch: every column is written each time. */
+class InputMatrices {
+  readonly #layouts: SidePair<InputLayout>
+  #floats: SidePair<Float32Array> = { query: new Float32Array(0), entry: new Float32Array(0) }
+  #rowsMax = 0
+
+  constructor(layouts: SidePair<InputLayout>) {
+    this.#layouts = layouts
+  }
+
+  of(rowCount: number): SidePair<Float32Array> {
+    const { query, entry } = this.#layouts
+    if (rowCount > this.#rowsMax) {
+      this.#rowsMax = 2 ** Math.ceil(Math.log2(rowCount))
+      const room = ({ columns }: InputLayout) => new Float32Array(this.#rowsMax * columns)
+      this.#floats = { query: room(query), entry: room(entry) }
+    }
+    return {
+      query: this.#floats.query.subarray(0, rowCount * query.columns),
+      entry: this.#floats.entry.subarray(0, rowCount * entry.columns),
+    }
   }
 }
 

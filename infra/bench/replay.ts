@@ -29,6 +29,7 @@ import { countShard } from '../../trainers/parameter-server/count-shard.ts'
 import { wasmTable } from '../../trainers/table/wasm-table.ts'
 import { importWalk } from '../cli/import/import-walk.ts'
 import { readKuairand } from '../cli/import/kuairand-files.ts'
+import { defaultConfig } from '../config/config-schema.ts'
 import { samplePaths } from '../simulation/sample.ts'
 
 const pinnedFlag = '--pinned'
@@ -144,7 +145,10 @@ class Fold {
     this.#topic = topic
     const group = processor.name
     const timed = this.#timed(processor)
-    this.#runner = partitionRunner({ log, blobs, runtime: systemRuntime, group, topic, partition, processor: timed })
+    // As rarely as an engine does.
+    const checkpointEveryMs = defaultConfig.checkpointIntervalMs
+    const options = { log, blobs, runtime: systemRuntime, group, topic, partition, checkpointEveryMs }
+    this.#runner = partitionRunner({ ...options, processor: timed })
   }
 
   start(): void {

@@ -33,7 +33,7 @@ function alone(bytes: Uint8Array): Buffer {
 }
 
 /** What goes into records and comes out of them, and is soon done with. */
-const shortLived = new ByteSlabs(256 * 1_024)
+export const shortLived = new ByteSlabs(256 * 1_024)
 
 /** The bytes themselves where they start at a multiple of `alignment`, at most 8; else a copy that does. */
 export function alignedTo(alignment: number, bytes: Uint8Array): Uint8Array {

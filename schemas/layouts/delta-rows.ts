@@ -12,7 +12,7 @@ const headerBytes = 8
 
 export function encodeDeltaRows(rows: DeltaRows, half: boolean): Uint8Array {
   const count = rows.ids.length
-  const values = half ? Float16Array.from(rows.values) : rows.values
+  const values = half ? new Float16Array(rows.values) : rows.values
   const out = new Uint8Array(headerBytes + count * 16 + values.byteLength)
   new DataView(out.buffer).setUint32(0, count, true)
   out.set(bytesOf(rows.ids), headerBytes)

@@ -129,9 +129,9 @@ async function measure(
   reference: TableReference | null,
 ): Promise<DistributionResult> {
   const ids = work.accesses[list]!
-  const ours = noTimes()
-  const plain = noTimes()
-  const prefetching = noTimes()
+  const ours = new RoundTimes()
+  const plain = new RoundTimes()
+  const prefetching = new RoundTimes()
   for (let round = 0; round < rounds; round++) {
     ours.pull.push(timed(cpuMs, () => pullAll(table, work, ids)))
     ours.push.push(timed(cpuMs, () => void pushAll(table, work, ids, null)))
@@ -156,13 +156,9 @@ async function measure(
 }
 
 /** Seconds of each round. */
-interface RoundTimes {
-  readonly pull: number[]
-  readonly push: number[]
-}
-
-function noTimes(): RoundTimes {
-  return { pull: [], push: [] }
+class RoundTimes {
+  readonly pull: number[] = []
+  readonly push: number[] = []
 }
 
 function median(values: readonly number[]): number {
