@@ -12,12 +12,13 @@ const headerBytes = 8
 
 export function encodeDeltaRows(rows: DeltaRows, half: boolean): Uint8Array {
   const count = rows.ids.length
-  const values = half ? new Float16Array(rows.values) : rows.values
-  const out = new Uint8Array(headerBytes + count * 16 + values.byteLength)
+  const valuesStart = headerBytes + count * 16
+  const out = new Uint8Array(valuesStart + rows.values.length * (half ? 2 : 4))
   new DataView(out.buffer).setUint32(0, count, true)
   out.set(bytesOf(rows.ids), headerBytes)
   out.set(bytesOf(rows.eventTimesMs), headerBytes + count * 8)
-  out.set(bytesOf(values), headerBytes + count * 16)
+  const values = half ? new Float16Array(out.buffer, valuesStart) : new Float32Array(out.buffer, valuesStart)
+  values.set(rows.values)
   return out
 }
 

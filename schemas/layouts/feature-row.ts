@@ -1,7 +1,7 @@
 // Layout of frozen features, little-endian: u16 id count, u16 dense count, u32 zero, then u64 row ids, then f32 dense
 // values. Which id and which value stand where is named by the record's featureSet.
 
-import { alignedTo } from './byte-slabs.ts'
+import { alignedTo, type ByteMemory } from './byte-slabs.ts'
 
 export interface FeatureRow {
   readonly ids: BigUint64Array
@@ -20,9 +20,9 @@ export function encodeFeatureRow(ids: BigUint64Array, dense: Float32Array): Uint
   return out
 }
 
-/** Views of `bytes` where its start is 8-byte aligned, else of one copy. Throws RangeError on a wrong length. */
-export function decodeFeatureRow(bytes: Uint8Array): FeatureRow {
-  const aligned = alignedTo(8, bytes)
+/** Views of `bytes` where its start is 8-byte aligned, else of one copy in `memory`. Throws RangeError on a wrong length. */
+export function decodeFeatureRow(bytes: Uint8Array, memory?: ByteMemory): FeatureRow {
+  const aligned = alignedTo(8, bytes, memory)
   if (aligned.byteLength < headerBytes) throw new RangeError(`feature row of ${aligned.byteLength} bytes has no header`)
   const idCount = aligned[0]! | (aligned[1]! << 8)
   const denseCount = aligned[2]! | (aligned[3]! << 8)

@@ -3,6 +3,7 @@
 import type { Example, LabelCorrection } from '../../schemas/generated.ts'
 import { absentRowId, type RowId } from '../../schemas/ids.ts'
 import { heads } from '../../schemas/labels.ts'
+import { OneCopy } from '../../schemas/layouts/byte-slabs.ts'
 import { decodeFeatureRow, type FeatureRow } from '../../schemas/layouts/feature-row.ts'
 import { decodeFloats } from '../../schemas/layouts/floats.ts'
 import { addOutcomeColumns, type CountTable, countDimension } from './count-columns.ts'
@@ -75,9 +76,13 @@ function isInOrder(headNames: readonly string[]): boolean {
   return true
 }
 
+const queryMemory = new OneCopy()
+const entryMemory = new OneCopy()
+
+/** Good until the next. */
 function frozenOutcome(example: Example | LabelCorrection, features: FeatureSet): Outcome {
-  const query = decodeFeatureRow(example.queryFeatures)
-  const entry = decodeFeatureRow(example.features)
+  const query = decodeFeatureRow(example.queryFeatures, queryMemory)
+  const entry = decodeFeatureRow(example.features, entryMemory)
   return {
     idsOf: (slot) => slotIds(features.query, query, slot) ?? slotIds(features.entry, entry, slot) ?? [],
     labels: decodeFloats(example.type === 'Example' ? example.labels : example.after),

@@ -13,6 +13,7 @@ import { travelsHalf } from '../model/serving-tables.ts'
 import { decodeSnapshot, specFingerprint, streamSnapshot } from '../model/snapshot.ts'
 import type { PushResult, Table } from '../table/table.ts'
 import { ChangeLog } from './change-log.ts'
+import { ChangedRows } from './changed-rows.ts'
 import { type DenseOptimizer, type DenseOptimizerOf, DenseParameters } from './dense-parameters.ts'
 
 export type { DenseOptimizer }
@@ -53,6 +54,7 @@ export class ParameterShard implements Parameters {
   readonly #changeLogByTable: ReadonlyMap<string, ChangeLog>
   /** Ids that lost their row since they were last sent, ascending; those that have one again are among them until asked. */
   readonly #removedByTable = new Map<string, BigUint64Array>()
+  readonly #changed = new ChangedRows()
   #existed = new Uint8Array(0)
   #hasRow = new Uint8Array(0)
   #version = 0
@@ -198,12 +200,9 @@ export class ParameterShard implements Parameters {
     if (ids.length + tombstones.length === 0) return null
     const { dimension } = table.spec
     const half = travelsHalf(table.spec)
-    const values = new Float32Array(ids.length * dimension)
-    const eventTimesMs = new Float64Array(ids.length)
-    table.pull(ids, ids.length, values)
-    table.eventTimes(ids, ids.length, eventTimesMs)
-    if (half) roundToHalf(values)
-    const rows = encodeDeltaRows({ ids, eventTimesMs, values }, half)
+    const changed = this.#changed.of(table, ids, dimension)
+    if (half) roundToHalf(changed.values)
+    const rows = encodeDeltaRows(changed, half)
     return { table: name, dimension, half, rows, tombstones: encodeIds(tombstones) }
   }
 
