@@ -101,8 +101,7 @@ export class ParameterShard implements Parameters {
       this.#existed = new Uint8Array(2 * count)
       this.#hasRow = new Uint8Array(2 * count)
     }
-    table.contains(ids, count, this.#existed)
-    const result = table.push(ids, count, gradients, eventTimesMs, occurrences)
+    const result = table.push(ids, count, gradients, eventTimesMs, occurrences, this.#existed)
     // Ids without a row must not take the place of rows in a bounded delta.
     const isPartial = result.updated < count
     if (isPartial) table.contains(ids, count, this.#hasRow)

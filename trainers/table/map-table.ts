@@ -70,18 +70,28 @@ class MapTable implements Table {
     gradients: Float32Array,
     eventTimesMs: Float64Array,
     occurrences?: Uint32Array,
+    existed?: Uint8Array,
   ): PushResult {
-    assert(occurrences === undefined || occurrences.length >= count, 'push: an array is too short')
+    assert((occurrences ?? ids).length >= count && (existed ?? ids).length >= count, 'push: an array is too short')
     const admits = (id: bigint, index: number) => this.#filter.admits(hashOf(id), occurrences?.[index] ?? 1)
-    return this.#write(ids, count, gradients, eventTimesMs, gradientLimit, admits, (row, gradient, eventTimeMs) => {
-      this.#optimizer.update(row.values, row.state, gradient, eventTimeMs - row.eventTimeMs)
-      if (eventTimeMs > row.eventTimeMs) row.eventTimeMs = eventTimeMs
-    })
+    return this.#write(
+      ids,
+      count,
+      gradients,
+      eventTimesMs,
+      gradientLimit,
+      existed,
+      admits,
+      (row, gradient, eventTimeMs) => {
+        this.#optimizer.update(row.values, row.state, gradient, eventTimeMs - row.eventTimeMs)
+        if (eventTimeMs > row.eventTimeMs) row.eventTimeMs = eventTimeMs
+      },
+    )
   }
 
   set(ids: BigUint64Array, count: number, values: Float32Array, eventTimesMs: Float64Array): PushResult {
     const admits = () => true
-    return this.#write(ids, count, values, eventTimesMs, float32Max, admits, (row, value, eventTimeMs) => {
+    return this.#write(ids, count, values, eventTimesMs, float32Max, undefined, admits, (row, value, eventTimeMs) => {
       row.values.set(value)
       row.eventTimeMs = eventTimeMs
     })
@@ -93,6 +103,7 @@ class MapTable implements Table {
     rows: Float32Array,
     eventTimesMs: Float64Array,
     limit: number,
+    existed: Uint8Array | undefined,
     admits: (id: bigint, index: number) => boolean,
     apply: (row: Row, given: Float32Array, eventTimeMs: number) => void,
   ): PushResult {
@@ -103,6 +114,7 @@ class MapTable implements Table {
     const outcome = { updated: 0, nonFinite: 0, badTime: 0, noMemory: 0, unadmitted: 0, evicted: 0 }
     for (let index = 0; index < count; index++) {
       const id = ids[index]!
+      if (existed) existed[index] = this.#row(id) ? 1 : 0
       if (id === 0n) continue
       const given = rows.subarray(index * dimension, (index + 1) * dimension)
       const eventTimeMs = eventTimesMs[index]!

@@ -92,7 +92,8 @@ function apply(table: Table, step: Step): unknown {
   const times = Float64Array.from(ids, (_, index) => step.timeMs + (index % 5))
   if (step.call === 'set') return table.set(ids, ids.length, floats, times)
   const occurrences = step.floats.length % 2 === 0 ? undefined : Uint32Array.from(ids, (_, index) => 1 + (index % 3))
-  return table.push(ids, ids.length, floats, times, occurrences)
+  const existed = new Uint8Array(ids.length)
+  return [table.push(ids, ids.length, floats, times, occurrences, existed), existed]
 }
 
 function shown(table: Table, ids: BigUint64Array): unknown {

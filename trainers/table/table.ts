@@ -90,13 +90,15 @@ export interface Table {
   eventTimes(ids: BigUint64Array, count: number, out: Float64Array): void
   /** Applies one gradient row per id, in order, 0 skipped. Ids are meant to be distinct (see IdBatch); a repeated one is
    *  applied as often as it stands there. `eventTimeMs` is the newest event behind each, `occurrences` how often the id
-   *  was seen (1 by default; matters for admission only). Arrays too short for `count` are a caller's error. */
+   *  was seen (1 by default; matters for admission only). `existed` gets 1 where the id had a row when its gradient came, else 0.
+   *  Arrays too short for `count` are a caller's error. */
   push(
     ids: BigUint64Array,
     count: number,
     gradients: Float32Array,
     eventTimesMs: Float64Array,
     occurrences?: Uint32Array,
+    existed?: Uint8Array,
   ): PushResult
   /** Overwrites values (optimizer state untouched, created fresh for new rows): how a view applies a delta. Not subject
    *  to admission. */

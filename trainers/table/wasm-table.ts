@@ -83,14 +83,19 @@ class WasmTable implements MeasuredTable {
     gradients: Float32Array,
     eventTimesMs: Float64Array,
     occurrences?: Uint32Array,
+    existed?: Uint8Array,
   ): PushResult {
-    assert(occurrences === undefined || occurrences.length >= count, 'push: an array is too short')
+    assert((occurrences ?? ids).length >= count && (existed ?? ids).length >= count, 'push: an array is too short')
     return this.#write(ids, count, gradients, eventTimesMs, (size, start) => {
       if (this.#cells > 0) {
         if (occurrences) this.#views.occurrences.set(occurrences.subarray(start, start + size))
         else this.#views.occurrences.fill(1)
       }
-      return this.#kernel.push(size)
+      const updated = this.#kernel.push(size)
+      // Rows that came may have grown the memory.
+      this.#freshViews()
+      if (existed) existed.set(this.#views.flags.subarray(0, size), start)
+      return updated
     })
   }
 

@@ -110,7 +110,7 @@ export function eventTimes(count: u32): void {
   }
 }
 
-/** Returns how many rows changed. */
+/** Returns how many rows changed; the flags say which ids had a row when their gradient came. */
 export function push(count: u32): u32 {
   clearOutcome()
   nonFinite = 0
@@ -120,12 +120,13 @@ export function push(count: u32): u32 {
   const width = usize(dimension) << 2
   locate(count, rows.entryBytes + (usize(columns) << 2))
   for (let i: u32 = 0; i < count; i++, gradient += width) {
+    let entry = find(i)
+    store<u8>(flags + usize(i), u8(entry != 0))
     if (idAt(i) == 0) continue
     const time = timeAt(i)
     if (!isFinite(time)) badTime++
     else if (!acceptableGradient(gradient, dimension)) nonFinite++
     else {
-      let entry = find(i)
       if (entry == 0) entry = admit(i)
       if (entry == 0) continue
       const before = load<f64>(entry, 8)
