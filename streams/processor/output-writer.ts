@@ -163,7 +163,8 @@ export class OutputWriter {
   private async append(topic: string, lane: Lane, batch: readonly Queued[]): Promise<void> {
     const fresh: Queued[] = []
     for (const output of batch) {
-      const newest = output.owned === null ? null : await this.newestOf(topic, lane, output.owned, output.isDeadLetter)
+      const known = output.owned === null ? null : lane.newestByPartition.get(output.owned)
+      const newest = known === undefined ? await this.foundNewest(topic, lane, output) : known
       if (!isRepeat(output.record.source, newest)) fresh.push(output)
     }
     if (fresh.length > 0) {
@@ -180,14 +181,13 @@ export class OutputWriter {
     }
   }
 
-  private async newestOf(
+  /** Looked up in the log, where it is not known yet. */
+  private async foundNewest(
     topic: string,
     lane: Lane,
-    partition: Partition,
-    isDeadLetter: boolean,
+    { owned, isDeadLetter }: Output,
   ): Promise<SourcePosition | null> {
-    const known = lane.newestByPartition.get(partition)
-    if (known !== undefined) return known
+    const partition = owned!
     const { log, group } = this.options
     const newest = await newestSource(
       log,
