@@ -18,6 +18,7 @@ interface Row {
   eventTimeMs: number
 }
 
+type Apply = (row: Row, given: Float32Array, eventTimeMs: number) => void
 type Refusal = 'nonFinite' | 'badTime'
 
 /** Simple and slow; holds what a Map can hold. */
@@ -74,24 +75,16 @@ class MapTable implements Table {
   ): PushResult {
     assert((occurrences ?? ids).length >= count && (existed ?? ids).length >= count, 'push: an array is too short')
     const admits = (id: bigint, index: number) => this.#filter.admits(hashOf(id), occurrences?.[index] ?? 1)
-    return this.#write(
-      ids,
-      count,
-      gradients,
-      eventTimesMs,
-      gradientLimit,
-      existed,
-      admits,
-      (row, gradient, eventTimeMs) => {
-        this.#optimizer.update(row.values, row.state, gradient, eventTimeMs - row.eventTimeMs)
-        if (eventTimeMs > row.eventTimeMs) row.eventTimeMs = eventTimeMs
-      },
-    )
+    const apply: Apply = (row, gradient, eventTimeMs) => {
+      this.#optimizer.update(row.values, row.state, gradient, eventTimeMs - row.eventTimeMs)
+      if (eventTimeMs > row.eventTimeMs) row.eventTimeMs = eventTimeMs
+    }
+    return this.#write(ids, count, gradients, eventTimesMs, gradientLimit, admits, apply, existed)
   }
 
   set(ids: BigUint64Array, count: number, values: Float32Array, eventTimesMs: Float64Array): PushResult {
     const admits = () => true
-    return this.#write(ids, count, values, eventTimesMs, float32Max, undefined, admits, (row, value, eventTimeMs) => {
+    return this.#write(ids, count, values, eventTimesMs, float32Max, admits, (row, value, eventTimeMs) => {
       row.values.set(value)
       row.eventTimeMs = eventTimeMs
     })
@@ -103,9 +96,9 @@ class MapTable implements Table {
     rows: Float32Array,
     eventTimesMs: Float64Array,
     limit: number,
-    existed: Uint8Array | undefined,
     admits: (id: bigint, index: number) => boolean,
-    apply: (row: Row, given: Float32Array, eventTimeMs: number) => void,
+    apply: Apply,
+    existed?: Uint8Array,
   ): PushResult {
     const { dimension } = this.spec
     const long = ids.length >= count && eventTimesMs.length >= count && rows.length >= count * dimension
