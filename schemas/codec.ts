@@ -4,7 +4,7 @@ import avro from 'avsc'
 import { boundedContainers } from './avro-containers.ts'
 import type { AnyRecord, RecordType } from './generated.ts'
 import { internedStrings } from './interned-strings.ts'
-import { shortLived } from './layouts/byte-slabs.ts'
+import { ByteSlabs } from './layouts/byte-slabs.ts'
 import registry from './registry.json' with { type: 'json' }
 import { viewBytes } from './view-bytes.ts'
 
@@ -62,11 +62,13 @@ export function encode(record: AnyRecord): Uint8Array {
   if (end < 0) writer.type.encode(wrapped, framed, headerBytes)
   framed[0] = magic
   framed.writeUInt32BE(writer.id, 1)
-  return end < 0 ? framed : shortLived.copy(scratch.subarray(0, end))
+  return end < 0 ? framed : small.copy(scratch.subarray(0, end))
 }
 
 /** Records that fit are written here first, because their size is not known before. */
 const scratch = Buffer.allocUnsafe(1 << 18)
+/** Those up to 4 KiB share pieces of memory. Larger ones, pages above all, may be kept for long and would keep the others. */
+const small = new ByteSlabs(1 << 15)
 
 /** Decodes one framed record. bytes fields share memory with `bytes` and keep it alive: copy what outlives the batch. */
 export function decode(bytes: Uint8Array): AnyRecord | DecodeFailure {

@@ -33,7 +33,7 @@ function alone(bytes: Uint8Array): Buffer {
 }
 
 /** What goes into records and comes out of them, and is soon done with. */
-export const shortLived = new ByteSlabs(256 * 1_024)
+const shortLived = new ByteSlabs(256 * 1_024)
 
 /** Where a copy goes. */
 export interface ByteMemory {
