@@ -99,7 +99,8 @@ describe('rollbacks', () => {
         fold(again, records.slice(end))
         assert.equal(Buffer.compare(again.dump(), whole.dump()), 0)
       }),
-      { numRuns: 60 },
+      // A rollback of nothing at the very start, known from the start or not, leaves the same state.
+      { numRuns: 60, examples: [[{ steps: [], from: 0, length: 0 }, 0, 0]] },
     )
   })
 

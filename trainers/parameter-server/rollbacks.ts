@@ -92,6 +92,7 @@ export class RollbackLine {
     const unknown = rollbacks.find((eventId) => !this.#rollbacks.some((known) => known.eventId === eventId))
     if (unknown !== undefined) throw new RangeError(`a state follows rollback ${unknown}, which is not known here`)
     this.#next = next
-    this.#lineage = lineage
+    // A state of nothing is where a fold begins: it crosses no end either.
+    this.#lineage = next === 0 ? this.lineageAt(0) : lineage
   }
 }
