@@ -103,10 +103,14 @@ def check_frozen(rows, plain, scored):
     midnight = rows.day * DAY_MS - UTC_OFFSET_MS
     # Of a user's rows before this one, none was shown or told today.
     untold = np.array([not ((rows.user[:row] == rows.user[row]) & (rows.visible[:row] >= midnight[row])).any() for row in range(ROWS)])
+    # Others move the weights of what a user shares with them, from the end of the first minute on.
+    minute = (rows.time + UTC_OFFSET_MS) // 60_000
+    first = np.array([minute[row] == minute[rows.day == rows.day[row]].min() for row in range(ROWS)])
     for program, found in plain.items():
+        unmoved = scored & untold & (first if program is quality_torch else True)
         for head in ("longView", "like"):
             same = np.isclose(found[head], found[f"{head}.frozen"], atol=1e-6)
-            assert (scored & untold).any() and same[scored & untold].all(), f"{program.__name__} is frozen too early"
+            assert unmoved.any() and same[unmoved].all(), f"{program.__name__} is frozen too early"
             assert same[scored & ~untold].mean() < 0.5, f"{program.__name__} is not frozen"
 
 
@@ -115,9 +119,16 @@ def check_users_weights(rows):
     model.start_day()
     batch = slice(0, 50)
     frozen, live = model.predict(batch, "frozen"), model.predict(batch, "live")
-    model.table.values[model.users] += 1
+    told = model.ids[:, model.of_user].unique()
+    model.table.values[told] += 1
     assert np.allclose(frozen, model.predict(batch, "frozen")), "weights of users are not frozen"
     assert not np.allclose(live, model.predict(batch, "live")), "weights of users do not count"
+    recent, is_recent, _ = model.views["frozen"]
+    watched = recent[-50:][is_recent[-50:] > 0].unique()
+    assert len(watched) > 0, "nobody has a history"
+    frozen = model.predict(slice(-50, None), "frozen")
+    model.midnight[watched] += 1
+    assert not np.allclose(frozen, model.predict(slice(-50, None), "frozen")), "histories are not read as of midnight"
 
 
 if __name__ == "__main__":

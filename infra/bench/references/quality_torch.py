@@ -5,7 +5,8 @@ Usage: quality_torch.py LOG[,LOG] USERS VIDEOS SCORE_FROM_MS OUT.tsv
 Embeddings (16 wide, AdaGrad with an accumulator per element that starts near nothing) of ids, profile and the user's newest
 clicked videos, their pairwise products summed, counters; two hidden layers and a linear path past them, shared by six chances
 and the watch time. A row's outcome is learned at the end of its minute, though a longer view was not over by then.
-Frozen: a second prediction of each row by the same weights, but with the user's embedding, counters and history of midnight.
+Frozen: a second prediction of each row by the same weights, but with the user's counters and history of midnight, and with the
+embeddings of everything that tells of the user (the user, profile, videos of the history) as they were at midnight.
 """
 import time
 
@@ -65,7 +66,7 @@ class OnlineModel:
         sizes = [int(column.max()) + 1 for column in columns]
         starts = np.cumsum([0, *sizes])
         self.ids = torch.from_numpy(np.stack([column + start for column, start in zip(columns, starts)], 1))
-        self.users = slice(int(starts[USER]), int(starts[USER + 1]))
+        self.of_user = [USER, *range(len(SLOTS), len(columns))]
         self.first_video = int(starts[VIDEO])
         self.labels = torch.from_numpy(np.stack([rows.outcomes[name] for name in TASKS], 1))
         self.log_watch = torch.from_numpy(rows.log_watch)
@@ -84,15 +85,16 @@ class OnlineModel:
         self.midnight = None
 
     def start_day(self):
-        self.midnight = self.table.values[self.users].clone()
+        self.midnight = self.table.values.clone()
 
     @torch.no_grad()
     def predict(self, batch, view):
         recent, is_recent, dense = (part[batch] for part in self.views[view])
-        own = self.table.values[self.ids[batch]]
+        own, of_recent = self.table.values[self.ids[batch]], self.table.values[recent]
         if view == "frozen":
-            own[:, USER] = self.midnight[self.ids[batch][:, USER] - self.users.start]
-        return torch.sigmoid(self.net(own, self.table.values[recent], is_recent, dense))
+            own[:, self.of_user] = self.midnight[self.ids[batch][:, self.of_user]]
+            of_recent = self.midnight[recent]
+        return torch.sigmoid(self.net(own, of_recent, is_recent, dense))
 
     def learn(self, batch):
         recent, is_recent, dense = (part[batch] for part in self.views["live"])

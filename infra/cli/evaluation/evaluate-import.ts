@@ -44,12 +44,12 @@ const pagesMax = 2_000_000
 
 /** Await denseCompute() first. */
 export function evaluateImport(options: ImportEvaluationOptions): Walked {
-  const { files, features, tableFactory, intervalMs, utcOffsetMs, spec } = options
+  const { files, features, tableFactory, intervalMs, utcOffsetMs } = options
   const intervals = new Intervals(options)
   const counter = countShard({ spec: countsSpec, featureSet: features, tableFactory, syncIntervalMs: intervalMs })
   const counts = countReader(counter.shard)
   const parameters = intervals.trainer.shard
-  const frozen = options.frozen ? new FrozenUsers({ features, spec, tableFactory, counts, parameters }) : null
+  const frozen = options.frozen ? new FrozenUsers({ features, tableFactory, counts, parameters }) : null
   const familiarity = new FamiliarityLedger()
   const walk = importWalk({
     features,
@@ -63,10 +63,11 @@ export function evaluateImport(options: ImportEvaluationOptions): Walked {
 
   const show = (shown: ImportedImpression): void => {
     const { userId, videoId, impressionTimeMs } = shown
-    const isScored = frozen !== null && intervals.isScored(impressionTimeMs)
+    const startOfDay = intervals.isScored(impressionTimeMs) ? frozen : null
+    const frozenView = startOfDay?.viewOf(userId, walk.historyOf(userId))
     intervals.shown({
       familiarity: familiarity.shown(userId, videoId, impressionTimeMs),
-      frozen: isScored ? walk.hydrate(shown, frozen.viewOf(userId, walk.historyOf(userId))) : null,
+      frozen: startOfDay && frozenView ? startOfDay.page(walk.hydrate(shown, frozenView)) : null,
       example: unlabelled(walk.impression(shown)),
     })
   }

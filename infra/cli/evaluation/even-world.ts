@@ -1,6 +1,6 @@
 // An imported log in which nothing but the user tells how a view ends: long views are drawn with a chance of the user's own,
 // whatever is shown. Within a user there is nothing to know, so AUC within a user's day is a half.
-import type { VideoPublished, VideoWatched } from '../../../schemas/generated.ts'
+import type { UserJoined, VideoPublished, VideoWatched } from '../../../schemas/generated.ts'
 import { seededRandom } from '../../../streams/runtime/simulated-runtime.ts'
 import type { TimelineEvent } from '../import/imported-events.ts'
 import type { ImportedFiles } from '../import/imported-files.ts'
@@ -11,6 +11,8 @@ export interface EvenWorldOptions {
   readonly rowsPerDay: number
   readonly videos: number
   readonly seed: number
+  /** Whether each user has an attribute that no other has: it names the user as the id does. */
+  readonly areDescribed?: boolean
   /** Outcomes that are told instead of what was drawn. */
   readonly isLong?: (userId: string, day: number, drawn: boolean) => boolean
 }
@@ -50,7 +52,7 @@ export function evenWorld(options: EvenWorldOptions): Pick<ImportedFiles, 'users
   const events = evenViews(options).flatMap((view, row) => viewEvents(view, row))
   events.sort((left, right) => timeOf(left) - timeOf(right))
   return {
-    users: [],
+    users: options.areDescribed ? Array.from({ length: options.users }, (_, user) => joined(`user ${user}`)) : [],
     videos: Array.from({ length: options.videos }, (_, video) => published(`video ${video}`)),
     timeline: () => events,
   }
@@ -96,6 +98,21 @@ function viewEvents({ userId, videoId, timeMs, isLong }: EvenView, row: number):
     },
     { kind: 'engagement', record: watched },
   ]
+}
+
+function joined(userId: string): UserJoined {
+  return {
+    type: 'UserJoined',
+    eventId: `joined ${userId}`,
+    eventTimeMs: worldStartMs,
+    receivedTimeMs: worldStartMs,
+    userId,
+    region: null,
+    language: null,
+    birthYear: null,
+    interests: [],
+    attributes: { own: userId },
+  }
 }
 
 function creatorOf(videoId: string): string {

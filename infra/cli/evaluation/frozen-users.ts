@@ -1,5 +1,5 @@
-// Users as they were at the start of the day: history, count rows that only they move, embedding rows of user-side tables.
-// What the day's outcomes of a user did to these is not seen, while videos, creators and everything shared stay current.
+// Users as they were at the start of the day: history, count rows that only they move, embedding rows of everything that tells
+// of them. What the day's outcomes of a user did to these is not seen, while videos, creators and surfaces stay current.
 import type { Example, LabelCorrection } from '../../../schemas/generated.ts'
 import type { RowId } from '../../../schemas/ids.ts'
 import { decodeFeatureRow, type FeatureRow } from '../../../schemas/layouts/feature-row.ts'
@@ -7,16 +7,14 @@ import { type CountTable, countDimension, countTables } from '../../../streams/f
 import type { CountReader, UserHistory } from '../../../streams/features/feature.ts'
 import type { FeatureSet, SlotPlace } from '../../../streams/features/feature-set.ts'
 import type { TableFactory } from '../../../trainers/model/initial-parameters.ts'
-import type { ModelSpec } from '../../../trainers/model/model-spec.ts'
 import type { ParameterShard } from '../../../trainers/parameter-server/parameter-shard.ts'
 import type { RowPull } from '../../../trainers/shard-learner.ts'
-import type { Table } from '../../../trainers/table/table.ts'
-import type { UserView } from '../import/import-walk.ts'
-import { type UserKeyedSlots, userKeyedSlots } from './user-keyed-slots.ts'
+import type { HydratedPage, UserView } from '../import/import-walk.ts'
+import { StartOfDayRows } from './start-of-day-rows.ts'
+import { type UserKeyedSlots, userKeyedSlots, userToldSlots } from './user-slots.ts'
 
 export interface FrozenUsersOptions {
   readonly features: FeatureSet
-  readonly spec: ModelSpec
   readonly tableFactory: TableFactory
   /** As they are now: read before they change. */
   readonly counts: CountReader
@@ -24,13 +22,12 @@ export interface FrozenUsersOptions {
 }
 
 export class FrozenUsers {
-  /** Rows of the model with users as of the start of the day. */
+  /** Rows of the model for pages that `page` gave. */
   readonly pull: RowPull
+  readonly #rows: StartOfDayRows
   readonly #slots: UserKeyedSlots
   readonly #counts: CountReader
   readonly #frozenCounts: CountReader
-  readonly #parameters: ParameterShard
-  readonly #tables: ReadonlyMap<string, Table>
   /** Only what the day changed. */
   readonly #historyByUser = new Map<string, UserHistory>()
   readonly #savedByTable: ReadonlyMap<CountTable, SavedRows> = new Map(
@@ -39,31 +36,25 @@ export class FrozenUsers {
   /** Before the first day nothing is kept. */
   #isKeeping = false
 
-  constructor({ features, spec, tableFactory, counts, parameters }: FrozenUsersOptions) {
-    const userSide = spec.tables.filter(({ side }) => side === 'user')
+  constructor({ features, tableFactory, counts, parameters }: FrozenUsersOptions) {
+    this.#rows = new StartOfDayRows({ tableFactory, parameters, userSlots: userToldSlots(features) })
+    this.pull = this.#rows.pull
     this.#slots = userKeyedSlots(features)
     this.#counts = counts
-    this.#parameters = parameters
-    this.#tables = new Map(userSide.map(({ side: _, ...table }) => [table.name, tableFactory(table)]))
     this.#frozenCounts = {
       read: (table, id, out) => {
         const savedMs = this.#savedByTable.get(table)!.read(id, out)
         return savedMs ?? counts.read(table, id, out)
       },
     }
-    this.pull = (table, ids, count, out) => {
-      const frozen = this.#tables.get(table)
-      if (frozen) frozen.pull(ids, count, out)
-      else parameters.pull(table, ids, count, out)
-    }
   }
 
-  /** From here on, users are as they are now. Copies the user-side tables. */
+  /** From here on, users are as they are now. Copies the tables. */
   startDay(): void {
     this.#isKeeping = true
     this.#historyByUser.clear()
     for (const saved of this.#savedByTable.values()) saved.clear()
-    for (const [name, table] of this.#tables) table.load(this.#parameters.tables.get(name)!.dump())
+    this.#rows.startDay()
   }
 
   /** Call before the history takes an event. */
@@ -76,6 +67,11 @@ export class FrozenUsers {
     if (!this.#isKeeping) return
     this.#keepRows(decodeFeatureRow(example.queryFeatures), this.#slots.query)
     this.#keepRows(decodeFeatureRow(example.features), this.#slots.entry)
+  }
+
+  /** The page that `viewOf` gave, to be predicted with the rows of `pull`. */
+  page({ queryFeatures, features }: HydratedPage): HydratedPage {
+    return { queryFeatures: this.#rows.named(queryFeatures), features }
   }
 
   /** `history` as it is now. */
