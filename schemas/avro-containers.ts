@@ -1,5 +1,5 @@
 // Avro maps and arrays that stop where their bytes do: avsc makes room for as many elements as a broken record claims to have,
-// and reads on behind its end. Keys of maps are interned.
+// and reads on behind its end. Keys of maps are interned; so is a whole list of strings that says the same as the one before.
 import avro from 'avsc'
 import { readString, type Tap } from './interned-strings.ts'
 
@@ -22,6 +22,38 @@ class BoundedMap extends MapType {
   }
 }
 
+/** Names of heads come with every example, in the same order. */
+class RepeatedStrings extends ArrayType {
+  #bytes: Buffer = Buffer.alloc(0)
+  #strings: readonly string[] = []
+
+  _read(tap: Tap): unknown {
+    const { buf, pos: start } = tap
+    const bytes = this.#bytes
+    // Never where it was cut short: what is kept ends with its own end.
+    if (bytes.length > 0 && start + bytes.length <= buf.length && isAt(bytes, buf, start)) {
+      tap.pos = start + bytes.length
+      return this.#strings
+    }
+    const strings: string[] = []
+    for (let count = blockSize(tap); count !== 0; count = blockSize(tap)) {
+      for (let left = count; left > 0 && isWithin(tap); left--) strings.push(readString(tap) as string)
+    }
+    const length = tap.pos - start
+    if (strings.length === 0 || length > repeatedBytesMax || tap.pos > buf.length) return strings
+    this.#bytes = Buffer.from(buf.subarray(start, tap.pos))
+    this.#strings = Object.freeze(strings)
+    return strings
+  }
+}
+
+const repeatedBytesMax = 512
+
+function isAt(bytes: Buffer, buf: Buffer, start: number): boolean {
+  for (let index = 0; index < bytes.length; index++) if (bytes[index] !== buf[start + index]) return false
+  return true
+}
+
 class BoundedArray extends ArrayType {
   _read(tap: Tap): unknown[] {
     const items = this.itemsType as unknown as Readable
@@ -37,7 +69,12 @@ class BoundedArray extends ArrayType {
 export function boundedContainers(schema: unknown, options: unknown): avro.Type | undefined {
   const type = typeof schema === 'object' && schema !== null ? (schema as { type?: unknown }).type : null
   if (type === 'map') return new BoundedMap(schema as avro.Schema, options)
-  if (type === 'array') return new BoundedArray(schema as avro.Schema, options)
+  if (type === 'array') {
+    const isOfStrings = (schema as { items?: unknown }).items === 'string'
+    return isOfStrings
+      ? new RepeatedStrings(schema as avro.Schema, options)
+      : new BoundedArray(schema as avro.Schema, options)
+  }
   return undefined
 }
 

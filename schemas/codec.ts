@@ -73,13 +73,12 @@ const small = new ByteSlabs(1 << 15)
 /** Decodes one framed record. bytes fields share memory with `bytes` and keep it alive: copy what outlives the batch. */
 export function decode(bytes: Uint8Array): AnyRecord | DecodeFailure {
   if (bytes.byteLength < headerBytes || bytes[0] !== magic) return { type: 'undecodable', reason: 'no Confluent frame' }
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const reader = readerById.get(buffer.readUInt32BE(1))
-  if (!reader) return { type: 'undecodable', reason: `unknown schema id ${buffer.readUInt32BE(1)}` }
+  const id = schemaIdOf(bytes)
+  const reader = readerById.get(id)
+  if (!reader) return { type: 'undecodable', reason: `unknown schema id ${id}` }
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset + headerBytes, bytes.byteLength - headerBytes)
   try {
-    const value = reader.resolver
-      ? reader.type.fromBuffer(buffer.subarray(headerBytes), reader.resolver)
-      : reader.type.fromBuffer(buffer.subarray(headerBytes))
+    const value = reader.resolver ? reader.type.fromBuffer(body, reader.resolver) : reader.type.fromBuffer(body)
     value.type = reader.record
     return value as AnyRecord
   } catch (cause) {
@@ -90,8 +89,11 @@ export function decode(bytes: Uint8Array): AnyRecord | DecodeFailure {
 /** The record type a frame names, without decoding its body; null for what is not a frame of ours. */
 export function recordTypeOf(bytes: Uint8Array): RecordType | null {
   if (bytes.byteLength < headerBytes || bytes[0] !== magic) return null
-  const id = ((bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!) >>> 0
-  return readerById.get(id)?.record ?? null
+  return readerById.get(schemaIdOf(bytes))?.record ?? null
+}
+
+function schemaIdOf(frame: Uint8Array): number {
+  return ((frame[1]! << 24) | (frame[2]! << 16) | (frame[3]! << 8) | frame[4]!) >>> 0
 }
 
 /** How a value of this type becomes one that avsc takes; only what changes is copied on the way. */

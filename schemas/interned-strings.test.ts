@@ -40,7 +40,7 @@ const anySample = fc.record({
 test('what avsc wrote is read as avsc reads it', () => {
   fc.assert(
     fc.property(fc.array(anySample, { minLength: 1, maxLength: 8 }), (samples) => {
-      for (const sample of [...samples, ...samples]) {
+      for (const sample of samples.flatMap((own) => [own, own])) {
         const bytes = plain.toBuffer(sample)
         const before = Buffer.from(bytes)
         const read = interned.fromBuffer(bytes)
@@ -56,6 +56,7 @@ test('an input that is cut short is refused wherever it is cut', () => {
   fc.assert(
     fc.property(anySample, (sample) => {
       const bytes = plain.toBuffer(sample)
+      interned.fromBuffer(bytes)
       for (let length = 0; length < bytes.length; length++) {
         assert.throws(() => interned.fromBuffer(bytes.subarray(0, length)))
       }

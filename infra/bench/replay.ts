@@ -1,6 +1,8 @@
-// Replay through the whole path on one core: the carried sample of the KuaiRand log, frozen and encoded beforehand, goes from
-// a log on the disk through joiner, counter and trainer with the shipped model, side by side as in a learning thread, deltas
-// and checkpoints included. CPU time counts, of all threads of the process; waits for the disk do not.
+// Replay through the whole path on one core: a log of KuaiRand, frozen and encoded beforehand, goes from a log on the disk
+// through joiner, counter and trainer with the shipped model, side by side as in a learning thread, deltas included. CPU time
+// counts, of all threads of the process; waits for the disk do not. A round is shorter than an engine's two minutes from checkpoint
+// to checkpoint, so what it costs to dump the three states once is told apart. The carried sample; LOGS=F,F USERS=F VIDEOS=F for
+// another log of its kind.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -28,7 +30,7 @@ import { type OnlineTrainerOptions, onlineTrainer } from '../../trainers/online-
 import { countShard } from '../../trainers/parameter-server/count-shard.ts'
 import { wasmTable } from '../../trainers/table/wasm-table.ts'
 import { importWalk } from '../cli/import/import-walk.ts'
-import { readKuairand } from '../cli/import/kuairand-files.ts'
+import { type KuairandPaths, readKuairand } from '../cli/import/kuairand-files.ts'
 import { defaultConfig } from '../config/config-schema.ts'
 import { samplePaths } from '../simulation/sample.ts'
 
@@ -56,10 +58,15 @@ const counterOf = () =>
 const trainerOf = (onLearned: NonNullable<OnlineTrainerOptions['onLearned']>) =>
   onlineTrainer({ spec: foryouSpec, featureSet: features, tableFactory: wasmTable, syncIntervalMs: tickMs, onLearned })
 
-/** What `interactions` holds after an import, with a Tick now and then. */
-async function importedRecords(): Promise<NewRecord[]> {
+function logPaths(): KuairandPaths {
   const { log, users, videos } = samplePaths
-  const files = await readKuairand({ logs: [log], users, videos })
+  const { LOGS, USERS, VIDEOS } = process.env
+  return { logs: LOGS?.split(',') ?? [log], users: USERS ?? users, videos: VIDEOS ?? videos }
+}
+
+/** What `interactions` holds after an import, with a Tick now and then. */
+async function importedRecords(paths: KuairandPaths): Promise<NewRecord[]> {
+  const files = await readKuairand(paths)
   const counter = counterOf()
   const walk = importWalk({ features, joiner: joiner(), counter, counts: countReader(counter.shard) })
   for (const video of files.videos) walk.video(video)
@@ -92,6 +99,7 @@ function cpuSeconds(): number {
 
 interface Round {
   readonly seconds: number
+  readonly dumpSeconds: number
   readonly stepsSeconds: Readonly<Record<string, number>>
   readonly examples: number
 }
@@ -121,8 +129,11 @@ async function round(records: readonly NewRecord[]): Promise<Round> {
     // Each has all its input when the one before it has ended.
     for (const fold of folds) await fold.finish()
     const seconds = cpuSeconds() - before
+    const folded = cpuSeconds()
+    for (const fold of folds) fold.dump()
+    const dumpSeconds = cpuSeconds() - folded
     const stepsSeconds = Object.fromEntries(folds.map(({ name, stepSeconds }) => [name, stepSeconds]))
-    return { seconds, stepsSeconds, examples: learned }
+    return { seconds, dumpSeconds, stepsSeconds, examples: learned }
   } finally {
     await log.close()
     rmSync(folder, { recursive: true, force: true })
@@ -135,6 +146,7 @@ class Fold {
   stepSeconds = 0
   readonly #log: Log
   readonly #topic: string
+  readonly #processor: Processor
   readonly #runner: PartitionRunner
   readonly #ending = new AbortController()
   #running: Promise<void> | null = null
@@ -143,9 +155,9 @@ class Fold {
     this.name = processor.name
     this.#log = log
     this.#topic = topic
+    this.#processor = processor
     const group = processor.name
     const timed = this.#timed(processor)
-    // As rarely as an engine does.
     const checkpointEveryMs = defaultConfig.checkpointIntervalMs
     const options = { log, blobs, runtime: systemRuntime, group, topic, partition, checkpointEveryMs }
     this.#runner = partitionRunner({ ...options, processor: timed })
@@ -155,14 +167,21 @@ class Fold {
     this.#running = this.#runner.run(this.#ending.signal)
   }
 
-  /** Waits until it has folded what the topic holds and its final checkpoint is taken. */
+  /** Waits until it has folded what the topic holds and its outputs are durable. */
   async finish(): Promise<void> {
     const { latest } = await this.#log.bounds({ topic: this.#topic, partition })
     while (this.#runner.progress().next < latest) await systemRuntime.timers.sleep(10, this.#ending.signal)
+    this.#runner.abandon()
     this.#ending.abort()
     await this.#running
     const { deadLetters } = this.#runner.progress()
     assert(deadLetters === 0, `${this.name} refused ${deadLetters} records`)
+  }
+
+  /** The parts of a checkpoint, taken and dropped. */
+  dump(): void {
+    const parts = this.#processor.dumpParts?.() ?? [this.#processor.dump()]
+    for (const part of parts) assert(part.byteLength >= 0, 'a part is bytes')
   }
 
   #timed(processor: Processor): Processor {
@@ -187,7 +206,8 @@ function median(values: readonly number[]): number {
 
 async function run(pinned: boolean): Promise<void> {
   await denseCompute()
-  const records = await importedRecords()
+  const paths = logPaths()
+  const records = await importedRecords(paths)
   await round(records)
   const measured: Round[] = []
   for (let index = 1; index < rounds; index++) measured.push(await round(records))
@@ -195,11 +215,13 @@ async function run(pinned: boolean): Promise<void> {
   const middle = measured.find((own) => own.seconds === seconds)!
   const result = {
     bench: 'replay',
-    work: 'log, joiner, counter and trainer over the carried sample; CPU seconds of all threads, median round',
+    work: 'log, joiner, counter and trainer; CPU seconds of all threads, median round',
+    logs: paths.logs,
     records: records.length,
     examples: middle.examples,
     examplesPerSecond: Math.round(middle.examples / seconds),
     seconds,
+    dumpSeconds: middle.dumpSeconds,
     stepsSeconds: middle.stepsSeconds,
     machine: { processor: cpus()[0]?.model, cores: cpus().length, node: process.version, pinned },
   }

@@ -44,7 +44,8 @@ export interface CheckpointerOptions extends CheckpointTuning {
 type Retry = <T>(operation: () => Promise<T>) => Promise<T>
 
 const checkpointEveryMsDefault = 5_000
-const checkpointEveryRecordsDefault = 50_000
+/** Of a backlog, too, the time decides: a state that takes seconds to dump would be dumped without end. */
+const checkpointEveryRecordsDefault = 1_000_000
 const commitEveryMsDefault = 1_000
 export const checkpointsKeptDefault = 2
 

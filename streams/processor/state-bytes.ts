@@ -92,7 +92,9 @@ export class StateWriter {
   }
 
   floats(values: Float32Array): void {
-    this.bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    this.u32(values.byteLength)
+    const at = this.room(values.byteLength)
+    for (let index = 0; index < values.length; index++) this.buffer.writeFloatLE(values[index]!, at + 4 * index)
   }
 
   /** What was written so far: a view, good until something is written again. */
