@@ -12,32 +12,32 @@ export class ByteSlabs implements ByteMemory {
 
   /** A copy of `bytes`. */
   copy(bytes: Uint8Array): Buffer {
-    const length = bytes.byteLength
+    const own = this.take(bytes.byteLength)
+    own.set(bytes)
+    return own
+  }
+
+  take(length: number): Buffer {
     if (this.used + length > this.slab.length) {
       // Large ones leave the rest of the slab to others.
-      if (length > this.slabBytes / 8) return alone(bytes)
+      if (length > this.slabBytes / 8) return Buffer.allocUnsafeSlow(length)
       this.slab = Buffer.allocUnsafeSlow(this.slabBytes)
       this.used = 0
     }
     const start = this.used
-    this.slab.set(bytes, start)
     this.used = (start + length + 7) & ~7
     return this.slab.subarray(start, start + length)
   }
 }
 
-function alone(bytes: Uint8Array): Buffer {
-  const own = Buffer.allocUnsafeSlow(bytes.byteLength)
-  own.set(bytes)
-  return own
-}
-
 /** What goes into records and comes out of them, and is soon done with. */
-const shortLived = new ByteSlabs(256 * 1_024)
+export const shortLived = new ByteSlabs(256 * 1_024)
 
 /** Where a copy goes. */
 export interface ByteMemory {
   copy(bytes: Uint8Array): Uint8Array
+  /** So many bytes to be written, aligned to 8; what they hold is of before. */
+  take(byteLength: number): Uint8Array
 }
 
 /** One copy at a time, aligned to 8 bytes: good until the next. */
@@ -45,9 +45,13 @@ export class OneCopy implements ByteMemory {
   private memory = new Uint8Array(0)
 
   copy(bytes: Uint8Array): Uint8Array {
-    const { byteLength } = bytes
+    const own = this.take(bytes.byteLength)
+    own.set(bytes)
+    return own
+  }
+
+  take(byteLength: number): Uint8Array {
     if (byteLength > this.memory.length) this.memory = new Uint8Array(2 * byteLength)
-    this.memory.set(bytes)
     return this.memory.subarray(0, byteLength)
   }
 }

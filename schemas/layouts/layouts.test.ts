@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { OneCopy } from './byte-slabs.ts'
 import { decodeDeltaRows, encodeDeltaRows } from './delta-rows.ts'
 import { decodeFeatureRow, encodeFeatureRow } from './feature-row.ts'
 import { decodeFloats, encodeFloats } from './floats.ts'
 
-const ids = fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { maxLength: 20 })
+const anyId = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+const ids = fc.array(anyId, { maxLength: 20 })
 const floats = fc.array(fc.float({ noNaN: false }), { maxLength: 20 })
 
 /** The same bytes at another offset of another buffer. */
@@ -16,16 +18,63 @@ function shifted(bytes: Uint8Array, by: number): Uint8Array {
   return out.subarray(by)
 }
 
-test('feature rows come back from every alignment', () => {
+/** As rows were laid out at first: all ids, then all values. */
+function wholeRow(rowIds: readonly bigint[], dense: readonly number[]): Uint8Array {
+  const out = Buffer.alloc(8 + 8 * rowIds.length + 4 * dense.length)
+  out.writeUInt16LE(rowIds.length, 0)
+  out.writeUInt16LE(dense.length, 2)
+  for (const [index, id] of rowIds.entries()) out.writeBigUInt64LE(id, 8 + 8 * index)
+  for (const [index, value] of dense.entries()) out.writeFloatLE(value, 8 + 8 * rowIds.length + 4 * index)
+  return new Uint8Array(out)
+}
+
+const sparseIds = fc.array(fc.oneof({ weight: 3, arbitrary: fc.constant(0n) }, anyId), { maxLength: 80 })
+const sparseFloats = fc.array(fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.float({ noNaN: false })), {
+  maxLength: 80,
+})
+
+test('feature rows come back from every alignment, from memory that held another before', () => {
+  const memory = new OneCopy()
+  fc.assert(
+    fc.property(fc.oneof(ids, sparseIds), fc.oneof(floats, sparseFloats), fc.nat(8), (rowIds, dense, by) => {
+      const bytes = shifted(encodeFeatureRow(BigUint64Array.from(rowIds), Float32Array.from(dense)), by)
+      for (const row of [decodeFeatureRow(bytes), decodeFeatureRow(bytes, memory)]) {
+        assert.deepEqual([...row.ids], rowIds)
+        assert.deepEqual([...row.dense], dense)
+      }
+    }),
+  )
+})
+
+test('feature rows written before empty places were left out come back, as views where they are aligned', () => {
   fc.assert(
     fc.property(ids, floats, fc.nat(8), (rowIds, dense, by) => {
-      const bytes = shifted(encodeFeatureRow(BigUint64Array.from(rowIds), Float32Array.from(dense)), by)
+      const bytes = shifted(wholeRow(rowIds, dense), by)
       const row = decodeFeatureRow(bytes)
       assert.deepEqual([...row.ids], rowIds)
       assert.deepEqual([...row.dense], dense)
       assert.equal(row.ids.buffer === bytes.buffer, by % 8 === 0)
     }),
   )
+})
+
+test('an empty place of a feature row takes a bit', () => {
+  const row = encodeFeatureRow(new BigUint64Array(200), new Float32Array(180))
+  assert.equal(row.byteLength, 8 + 28 + 24)
+})
+
+test('a feature row whose bits do not tell as many as it holds is refused', () => {
+  const bytes = encodeFeatureRow(BigUint64Array.of(1n, 0n, 3n), Float32Array.of(4, 0))
+  for (const [at, bits] of [
+    [8, 0b001],
+    [8, 0b111],
+    [12, 0b00],
+    [12, 0b11],
+  ] as const) {
+    const wrong = bytes.slice()
+    wrong[at] = bits
+    assert.throws(() => decodeFeatureRow(wrong), RangeError, `${bits} at ${at}`)
+  }
 })
 
 test('a feature row encodes a part of a larger array', () => {
