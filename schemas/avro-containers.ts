@@ -22,12 +22,25 @@ class BoundedMap extends MapType {
   }
 }
 
-/** Names of heads come with every example, in the same order. */
-class RepeatedStrings extends ArrayType {
-  #bytes: Buffer = Buffer.alloc(0)
-  #strings: readonly string[] = []
+class BoundedArray extends ArrayType {
+  _read(tap: Tap): unknown[] {
+    const items = this.itemsType as unknown as Readable
+    const out: unknown[] = []
+    for (let count = blockSize(tap); count !== 0; count = blockSize(tap)) {
+      for (let left = count; left > 0 && isWithin(tap); left--) out.push(items._read(tap))
+    }
+    return out
+  }
+}
 
-  _read(tap: Tap): unknown {
+/** Names of heads come with every example, in the same order. */
+class RepeatedStrings extends BoundedArray {
+  #bytes: Buffer = Buffer.alloc(0)
+  #strings: string[] = []
+
+  override _read(tap: Tap): unknown[] {
+    // avsc reads older schemas by this method on an object of its own.
+    if (!(#bytes in this)) return super._read(tap)
     const { buf, pos: start } = tap
     const bytes = this.#bytes
     // Never where it was cut short: what is kept ends with its own end.
@@ -42,7 +55,7 @@ class RepeatedStrings extends ArrayType {
     const length = tap.pos - start
     if (strings.length === 0 || length > repeatedBytesMax || tap.pos > buf.length) return strings
     this.#bytes = Buffer.from(buf.subarray(start, tap.pos))
-    this.#strings = Object.freeze(strings)
+    this.#strings = Object.freeze(strings) as string[]
     return strings
   }
 }
@@ -52,17 +65,6 @@ const repeatedBytesMax = 512
 function isAt(bytes: Buffer, buf: Buffer, start: number): boolean {
   for (let index = 0; index < bytes.length; index++) if (bytes[index] !== buf[start + index]) return false
   return true
-}
-
-class BoundedArray extends ArrayType {
-  _read(tap: Tap): unknown[] {
-    const items = this.itemsType as unknown as Readable
-    const out: unknown[] = []
-    for (let count = blockSize(tap); count !== 0; count = blockSize(tap)) {
-      for (let left = count; left > 0 && isWithin(tap); left--) out.push(items._read(tap))
-    }
-    return out
-  }
 }
 
 /** For `typeHook` of avsc: every other type as avsc makes it. */

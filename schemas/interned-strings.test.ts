@@ -52,6 +52,32 @@ test('what avsc wrote is read as avsc reads it', () => {
   )
 })
 
+test('a list of strings that says the same as the one before is the same list, which nobody can change', () => {
+  const read = (texts: string[]) => interned.fromBuffer(plain.toBuffer({ text: '', texts, flags: {} })).texts
+  const names = read(['like', 'share'])
+  assert.equal(read(['like', 'share']), names)
+  assert.ok(Object.isFrozen(names))
+  assert.deepEqual(read(['like', 'follow']), ['like', 'follow'])
+})
+
+test('lists of strings in records of an older schema are read as well', () => {
+  const { fields } = schema as unknown as { fields: readonly unknown[] }
+  const later = {
+    ...(schema as object),
+    fields: [...fields, { name: 'added', type: 'int', default: 7 }],
+  } as avro.Schema
+  const current = avro.Type.forSchema(later, {
+    wrapUnions: false,
+    registry: { string: internedStrings() },
+    typeHook: boundedContainers,
+  })
+  const resolver = current.createResolver(interned)
+  for (const texts of [['like', 'share'], ['like', 'share'], []]) {
+    const bytes = interned.toBuffer({ text: 'a', texts, flags: { on: true } })
+    assert.deepEqual({ ...current.fromBuffer(bytes, resolver) }, { text: 'a', texts, flags: { on: true }, added: 7 })
+  }
+})
+
 test('an input that is cut short is refused wherever it is cut', () => {
   fc.assert(
     fc.property(anySample, (sample) => {

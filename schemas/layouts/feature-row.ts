@@ -11,8 +11,13 @@ export interface FeatureRow {
 }
 
 const headerBytes = 8
+const placesMax = 0xfffe
 
+/** Throws RangeError on more than 65,534 ids or values. */
 export function encodeFeatureRow(ids: BigUint64Array, dense: Float32Array): Uint8Array {
+  if (Math.max(ids.length, dense.length) > placesMax) {
+    throw new RangeError(`${ids.length} ids and ${dense.length} values in a feature row, at most ${placesMax} of each`)
+  }
   const halves = new Uint32Array(ids.buffer, ids.byteOffset, 2 * ids.length)
   // The bits of a value, not the value: minus zero and every kind of NaN stay what they are.
   const values = new Uint32Array(dense.buffer, dense.byteOffset, dense.length)
@@ -41,7 +46,8 @@ export function encodeFeatureRow(ids: BigUint64Array, dense: Float32Array): Uint
   return new Uint8Array(out.buffer)
 }
 
-/** Of one copy in `memory`. Throws RangeError on a wrong length. */
+/** In `memory`, or views of `bytes` where these are of the first layout and aligned to 8: copy what is kept for long. Throws
+ *  RangeError on what is no row. */
 export function decodeFeatureRow(bytes: Uint8Array, memory: ByteMemory = shortLived): FeatureRow {
   const { byteLength } = bytes
   if (byteLength < headerBytes) throw new RangeError(`feature row of ${byteLength} bytes has no header`)
@@ -71,9 +77,10 @@ function spread(from: DataView, { ids, dense }: FeatureRow, idsPresent: number, 
   for (let first = 0; first < ids.length; first += 32) {
     let word = from.getUint32(headerBytes + (first >> 3), true)
     while (word !== 0 && at < idsEnd) {
-      const place = 2 * (first + lowestBit(word))
-      row[place] = from.getUint32(at, true)
-      row[place + 1] = from.getUint32(at + 4, true)
+      const place = first + lowestBit(word)
+      if (place >= ids.length) throw wrongBits()
+      row[2 * place] = from.getUint32(at, true)
+      row[2 * place + 1] = from.getUint32(at + 4, true)
       at += 8
       word &= word - 1
     }
@@ -83,7 +90,9 @@ function spread(from: DataView, { ids, dense }: FeatureRow, idsPresent: number, 
   for (let first = 0; first < dense.length; first += 32) {
     let word = from.getUint32(valueBits + (first >> 3), true)
     while (word !== 0 && at < valuesEnd) {
-      row[2 * ids.length + first + lowestBit(word)] = from.getUint32(at, true)
+      const place = first + lowestBit(word)
+      if (place >= dense.length) throw wrongBits()
+      row[2 * ids.length + place] = from.getUint32(at, true)
       at += 4
       word &= word - 1
     }

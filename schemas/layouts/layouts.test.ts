@@ -58,6 +58,13 @@ test('feature rows written before empty places were left out come back, as views
   )
 })
 
+test('a feature row is laid out as it is described', () => {
+  const row = encodeFeatureRow(BigUint64Array.of(0x0807060504030201n, 0n, 9n), Float32Array.of(0, -2))
+  const header = [3, 0, 2, 0, 3, 0, 1, 0]
+  const bits = [0b101, 0, 0, 0, 0b10, 0, 0, 0]
+  assert.deepEqual([...row], [...header, ...bits, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc0])
+})
+
 test('an empty place of a feature row takes a bit', () => {
   const row = encodeFeatureRow(new BigUint64Array(200), new Float32Array(180))
   assert.equal(row.byteLength, 8 + 28 + 24)
@@ -68,8 +75,10 @@ test('a feature row whose bits do not tell as many as it holds is refused', () =
   for (const [at, bits] of [
     [8, 0b001],
     [8, 0b111],
+    [8, 0b1001],
     [12, 0b00],
     [12, 0b11],
+    [12, 0b100],
   ] as const) {
     const wrong = bytes.slice()
     wrong[at] = bits

@@ -20,7 +20,8 @@ export class PageMemory {
   }
 
   keep(served: FeedServed): void {
-    this.bytesByRequest.set(served.requestId, encode(served))
+    // A small record shares its memory with others, which are soon done with.
+    this.bytesByRequest.set(served.requestId, new Uint8Array(encode(served)))
   }
 
   /** Drops the pages named; those of an erased user. */

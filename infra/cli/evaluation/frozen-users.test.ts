@@ -28,7 +28,7 @@ import { evaluateImport, type ImportEvaluationOptions } from './evaluate-import.
 import { type EvenWorldOptions, evenWorld, worldDayMs, worldStartMs } from './even-world.ts'
 import { FrozenUsers } from './frozen-users.ts'
 import { StartOfDayRows } from './start-of-day-rows.ts'
-import { userKeyedSlots, userToldSlots } from './user-slots.ts'
+import { userKeyedSlots, userToldEntrySlots, userToldSlots } from './user-slots.ts'
 
 const features = featureSet(defaultFeatures)
 
@@ -82,6 +82,14 @@ test('slots that tell of a user are those of name, profile and history, and not 
   assert.deepEqual([...told].sort(), [...attributes, ...others].sort())
 })
 
+test('what the side of the video tells of a user lies in tables of users', () => {
+  const tableOf = new Map(foryouSpec.slots.map(({ name, table }) => [name, table]))
+  const userTables = new Set(foryouSpec.tables.filter(({ side }) => side === 'user').map(({ name }) => name))
+  const told = userToldEntrySlots(features).map(({ name }) => name)
+  assert.ok(told.includes('userXcreator'))
+  for (const name of told) assert.ok(userTables.has(tableOf.get(name)!), name)
+})
+
 test('rows of the start of the day are read where they tell of a user, those of now where a video is shown', () => {
   const { shard: parameters } = onlineTrainer({ spec: foryouSpec, featureSet: features, tableFactory: wasmTable })
   const [history] = features.query.slots.filter(({ name }) => name === 'recentPositive')
@@ -120,6 +128,7 @@ test('rows of the start of the day are read where they tell of a user, those of 
 describe('frozen users', () => {
   const world: EvenWorldOptions = { users: 80, days: 2, rowsPerDay: 6, videos: 20, seed: 11, areDescribed: true }
 
+  // So few users show that something is frozen; that everything is, the noise below and the rows above tell.
   test('order i.i.d. outcomes of a day no better than chance, where users as they are do worse', () => {
     const { intervals } = evaluateImport(settingsOf({ ...world, users: 200 }))
     const days = intervals.rows.userDays(0)

@@ -1,5 +1,6 @@
 // Which slots tell of the user, found by hydrating the same page for users who differ in one thing or another, so that a new
-// feature is sorted without being told.
+// feature is sorted without being told. What the video's side tells of a user's profile or history would have to lie in a table of the
+// user's side; a test holds that.
 import type { FeatureRow } from '../../../schemas/layouts/feature-row.ts'
 import type { HistoryEntry, QueryContext, UserFacts, VideoFacts } from '../../../streams/features/feature.ts'
 import type { FeatureSet, SideLayout, SlotPlace } from '../../../streams/features/feature-set.ts'
@@ -26,9 +27,18 @@ export function userKeyedSlots(features: FeatureSet): UserKeyedSlots {
 /** Slots of the query side that tell of the user in any way, by name, profile or history; together they may name the user as
  *  well as the id does. */
 export function userToldSlots(features: FeatureSet): readonly SlotPlace[] {
-  const stranger = features.readQuery(pageOf(unknownUser('one')))
-  const known = features.readQuery(pageOf(knownUser('other')))
-  return differing(features.query, stranger, known)
+  const [stranger, known] = bothPages()
+  return differing(features.query, features.readQuery(stranger), features.readQuery(known))
+}
+
+/** Slots of the entry side that do. */
+export function userToldEntrySlots(features: FeatureSet): readonly SlotPlace[] {
+  const [stranger, known] = bothPages()
+  return differing(features.entry, features.readEntry(stranger, anyVideo()), features.readEntry(known, anyVideo()))
+}
+
+function bothPages(): readonly [QueryContext, QueryContext] {
+  return [pageOf(unknownUser('one')), pageOf(knownUser('other'))]
 }
 
 function differing(layout: SideLayout, one: FeatureRow, other: FeatureRow): SlotPlace[] {
@@ -76,9 +86,9 @@ function viewed(outcome: 'liked' | 'skipped'): HistoryEntry {
   const liked = outcome === 'liked'
   return {
     videoId: outcome,
-    creatorId: null,
-    hashtags: [],
-    soundId: null,
+    creatorId: `creator of ${outcome}`,
+    hashtags: [`hashtag of ${outcome}`],
+    soundId: `sound of ${outcome}`,
     eventTimeMs: 0,
     watchRatio: liked ? 1 : 0,
     completed: liked,
