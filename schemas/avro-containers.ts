@@ -48,10 +48,7 @@ class RepeatedStrings extends BoundedArray {
       tap.pos = start + bytes.length
       return this.#strings
     }
-    const strings: string[] = []
-    for (let count = blockSize(tap); count !== 0; count = blockSize(tap)) {
-      for (let left = count; left > 0 && isWithin(tap); left--) strings.push(readString(tap) as string)
-    }
+    const strings = super._read(tap) as string[]
     const length = tap.pos - start
     if (strings.length === 0 || length > repeatedBytesMax || tap.pos > buf.length) return strings
     this.#bytes = Buffer.from(buf.subarray(start, tap.pos))

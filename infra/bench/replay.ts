@@ -128,8 +128,8 @@ async function round(records: readonly NewRecord[]): Promise<Round> {
     for (const fold of folds) fold.start()
     // Each has all its input when the one before it has ended.
     for (const fold of folds) await fold.finish()
-    const seconds = cpuSeconds() - before
     const folded = cpuSeconds()
+    const seconds = folded - before
     for (const fold of folds) fold.dump()
     const dumpSeconds = cpuSeconds() - folded
     const stepsSeconds = Object.fromEntries(folds.map(({ name, stepSeconds }) => [name, stepSeconds]))
@@ -180,8 +180,8 @@ class Fold {
 
   /** The parts of a checkpoint, taken and dropped. */
   dump(): void {
-    const parts = this.#processor.dumpParts?.() ?? [this.#processor.dump()]
-    for (const part of parts) assert(part.byteLength >= 0, 'a part is bytes')
+    if (this.#processor.dumpParts) Array.from(this.#processor.dumpParts(), ({ byteLength }) => byteLength)
+    else this.#processor.dump()
   }
 
   #timed(processor: Processor): Processor {

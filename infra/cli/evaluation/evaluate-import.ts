@@ -64,10 +64,11 @@ export function evaluateImport(options: ImportEvaluationOptions): Walked {
   const show = (shown: ImportedImpression): void => {
     const { userId, videoId, impressionTimeMs } = shown
     const startOfDay = intervals.isScored(impressionTimeMs) ? frozen : null
-    const frozenView = startOfDay?.viewOf(userId, walk.historyOf(userId))
     intervals.shown({
       familiarity: familiarity.shown(userId, videoId, impressionTimeMs),
-      frozen: startOfDay && frozenView ? startOfDay.page(walk.hydrate(shown, frozenView)) : null,
+      frozen: startOfDay
+        ? startOfDay.page(walk.hydrate(shown, startOfDay.viewOf(userId, walk.historyOf(userId))))
+        : null,
       example: unlabelled(walk.impression(shown)),
     })
   }
