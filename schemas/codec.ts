@@ -76,14 +76,19 @@ export function decode(bytes: Uint8Array): AnyRecord | DecodeFailure {
   const id = schemaIdOf(bytes)
   const reader = readerById.get(id)
   if (!reader) return { type: 'undecodable', reason: `unknown schema id ${id}` }
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset + headerBytes, bytes.byteLength - headerBytes)
+  const frame = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   try {
-    const value = reader.resolver ? reader.type.fromBuffer(body, reader.resolver) : reader.type.fromBuffer(body)
+    const { value, offset } = reader.type.decode(frame, headerBytes, reader.resolver ?? undefined)
+    if (offset !== frame.length) return undecodable(reader, offset < 0 ? 'it is cut short' : 'bytes follow it')
     value.type = reader.record
     return value as AnyRecord
   } catch (cause) {
-    return { type: 'undecodable', reason: `${reader.record}: ${(cause as Error).message}` }
+    return undecodable(reader, (cause as Error).message)
   }
+}
+
+function undecodable({ record }: Reader, reason: string): DecodeFailure {
+  return { type: 'undecodable', reason: `${record}: ${reason}` }
 }
 
 /** The record type a frame names, without decoding its body; null for what is not a frame of ours. */

@@ -33,12 +33,10 @@ const counting: Feature = {
   name: 'counting',
   slots: [],
   dense: [],
-  write(outcome, sink) {
+  write(_, sink) {
     for (const slot of ['video', 'user', 'creator']) {
-      for (const id of outcome.idsOf(slot)) {
-        sink.add('totals', id)
-        sink.add('trends', id)
-      }
+      sink.addSlot('totals', slot)
+      sink.addSlot('trends', slot)
     }
     sink.add('totals', rowId('everything', ''))
   },

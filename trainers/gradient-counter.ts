@@ -4,7 +4,7 @@ import type { Gradient } from '../schemas/generated.ts'
 import { encodeGradientRows, type TableGradient } from '../schemas/layouts/gradient-rows.ts'
 import { gradientsOf } from '../schemas/topics.ts'
 import { countDimension } from '../streams/features/count-columns.ts'
-import { type CountIncrement, countIncrements } from '../streams/features/count-increments.ts'
+import { type CountIncrement, CountIncrements } from '../streams/features/count-increments.ts'
 import type { FeatureSet } from '../streams/features/feature-set.ts'
 import { partitionOf } from '../streams/log/log.ts'
 import type { Processor, Recorded, StepOutput } from '../streams/processor/processor.ts'
@@ -47,7 +47,8 @@ export function gradientCounter(options: GradientCounterOptions): Processor {
     assert(dimension === countDimension, `table ${name} has one column per count`)
   }
   const layout = bucketing(options.buckets, false)
-  const batch = new OpenBatch((record) => countedRow(record, featureSet))
+  const increments = new CountIncrements(featureSet)
+  const batch = new OpenBatch((record) => countedRow(record, featureSet, increments))
   const bucketRows = new BucketRows(spec, layout, examplePartition)
   const chains = new BucketChains(options.buckets)
 
@@ -102,12 +103,16 @@ export function gradientCounter(options: GradientCounterOptions): Processor {
   }
 }
 
-function countedRow(record: TrainingRecord, featureSet: FeatureSet): CountedRow | Rejected {
+function countedRow(
+  record: TrainingRecord,
+  featureSet: FeatureSet,
+  increments: CountIncrements,
+): CountedRow | Rejected {
   if (record.featureSet !== featureSet.fingerprint) {
     return { rejected: `features of set ${record.featureSet}, these counts take ${featureSet.fingerprint}` }
   }
   try {
-    return { increments: countIncrements(record, featureSet), eventTimeMs: record.eventTimeMs }
+    return { increments: increments.of(record) ? increments.copies() : [], eventTimeMs: record.eventTimeMs }
   } catch (cause) {
     if (cause instanceof RangeError) return { rejected: cause.message }
     throw cause

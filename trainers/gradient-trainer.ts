@@ -24,7 +24,7 @@ import { type ClosedBatch, OpenBatch, type OpenBatchFacts, type TrainingRecord }
 import type { ParameterClient } from './parameter-server/parameter-client.ts'
 import { receivedTimesOf } from './received-times.ts'
 import { RemoteParameters } from './remote-parameters.ts'
-import { type TrainingRow, trainingRow } from './training-row.ts'
+import { rowsInPlace, type TrainingRow } from './training-row.ts'
 
 export interface GradientTrainerOptions {
   readonly spec: ModelSpec
@@ -103,7 +103,7 @@ class RemoteTrainer implements GradientTrainer {
     this.#options = options
     this.#layout = bucketing(buckets, true)
     this.#denseBucket = this.#layout.denseBucket!
-    this.#batch = new OpenBatch((record) => trainingRow(record, layout))
+    this.#batch = new OpenBatch(rowsInPlace(layout))
     this.#bucketRows = new BucketRows(spec, this.#layout, examplePartition)
     this.#chains = new BucketChains(buckets)
     this.#sums = new DenseSums(initial)

@@ -19,9 +19,9 @@ const counted: Feature = {
   name: 'counted',
   slots: [],
   dense: [],
-  write(outcome, sink) {
+  write(_, sink) {
     sink.add('totals', rowId('all', 'all'))
-    for (const id of outcome.idsOf('hashtags')) sink.add('totals', id)
+    sink.addSlot('totals', 'hashtags')
   },
 }
 /** What the sample model reads, and counts of everything and of each topic. */

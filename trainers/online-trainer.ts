@@ -12,7 +12,7 @@ import { OwnedBucket, type OwningOptions } from './parameter-server/owned-bucket
 import type { ParameterShard } from './parameter-server/parameter-shard.ts'
 import type { Hold } from './parameter-server/publication-guard.ts'
 import { type RowPull, ShardLearner, type ShardLearnerOptions } from './shard-learner.ts'
-import { type TrainingRow, trainingRow } from './training-row.ts'
+import { rowsInPlace, type TrainingRow, trainingRow } from './training-row.ts'
 
 export interface OnlineTrainerOptions extends ShardLearnerOptions, OwningOptions {
   readonly batchRowsMax?: number
@@ -69,7 +69,7 @@ class BatchTrainer implements OnlineTrainer {
     this.#options = options
     this.#learner = new ShardLearner(options)
     this.#owned = new OwnedBucket(this.#learner.shard, options)
-    this.#batch = new OpenBatch((record) => trainingRow(record, this.#learner.layout))
+    this.#batch = new OpenBatch(rowsInPlace(this.#learner.layout))
     this.metrics = new ProgressiveMetrics(metricsWindow)
   }
 

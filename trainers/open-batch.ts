@@ -26,14 +26,15 @@ export interface OpenBatchFacts {
 type AnyDecoded = AnyRecord | { readonly type: 'undecodable'; readonly reason: string }
 
 export class OpenBatch<Row extends object> {
-  readonly #read: (record: TrainingRecord) => Row | Rejected
+  readonly #read: (record: TrainingRecord, place: number) => Row | Rejected
   #records: TrainingRecord[] = []
   #rows: Row[] = []
   #fromOffset = 0
   #toOffset = 0
 
-  /** `read` gives the reason where a record does not fit. */
-  constructor(read: (record: TrainingRecord) => Row | Rejected) {
+  /** `read` gives the reason where a record does not fit. What it gives stands at `place`, and another may stand there as soon
+   *  as the batch after this one begins. */
+  constructor(read: (record: TrainingRecord, place: number) => Row | Rejected) {
     this.#read = read
   }
 
@@ -86,7 +87,7 @@ export class OpenBatch<Row extends object> {
     if (record.type !== 'Example' && record.type !== 'LabelCorrection') {
       return { rejected: `a ${record.type} is no example` }
     }
-    const row = this.#read(record)
+    const row = this.#read(record, this.#rows.length)
     if ('rejected' in row) return row
     this.#records.push(record)
     this.#rows.push(row)

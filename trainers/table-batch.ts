@@ -3,8 +3,8 @@
 import type { FeatureRow } from '../schemas/layouts/feature-row.ts'
 import type { InputLayout } from './model/model-layout.ts'
 import { IdBatch } from './table/id-batch.ts'
-import { gatherPresent, newestEventTimes, type PooledSlots } from './table/present-ids.ts'
-import { type ColumnRun, columnRuns, SlotPooling } from './table/slot-pooling.ts'
+import { gatherPresent, newestEventTimes, type PooledSlots, pooledSlots } from './table/present-ids.ts'
+import { type ColumnRun, columnRuns, copyRuns, copyRunsBack, SlotPooling } from './table/slot-pooling.ts'
 
 export interface SidePair<T> {
   readonly query: T
@@ -83,8 +83,8 @@ export class TableBatch {
     for (let rowIndex = 0; rowIndex < rows.length; rowIndex++) {
       const row = rows[rowIndex]!
       const cell = rowIndex * this.#slotsPerRow
-      place = gatherPresent(query, row.query.ids, this.#halves, place, counts, cell)
-      place = gatherPresent(entry, row.entry.ids, this.#halves, place, counts, cell + entryCell)
+      place = gatherPresent(query, row.query.idHalves, this.#halves, place, counts, cell)
+      place = gatherPresent(entry, row.entry.idHalves, this.#halves, place, counts, cell + entryCell)
       this.#ends[rowIndex] = place
     }
     this.#batch.build(this.#ids, place)
@@ -94,11 +94,10 @@ export class TableBatch {
   /** Writes the pooled slots of every row into both inputs. */
   pool(rowCount: number, inputs: SidePair<Float32Array>): void {
     this.#pooling.pool(rowCount)
+    const { pooled } = this.#pooling
+    const stride = this.#slotsPerRow * this.dimension
     for (const side of ['query', 'entry'] as const) {
-      const { pooled } = this.#pooling
-      this.#eachRun(rowCount, side, (own, column, width) => {
-        inputs[side].set(pooled.subarray(own, own + width), column)
-      })
+      copyRuns(this.#runs[side], rowCount, pooled, stride, inputs[side], this.#columns[side])
     }
   }
 
@@ -120,27 +119,12 @@ export class TableBatch {
 
   #unpool(rowCount: number, sides: SidePair<Float32Array>): void {
     const { rows, pooled } = this.#pooling
+    const stride = this.#slotsPerRow * this.dimension
     for (const side of ['query', 'entry'] as const) {
-      this.#eachRun(rowCount, side, (own, column, width) => {
-        pooled.set(sides[side].subarray(column, column + width), own)
-      })
+      copyRunsBack(this.#runs[side], rowCount, sides[side], this.#columns[side], pooled, stride)
     }
     rows.fill(0, 0, this.#batch.uniqueCount * this.dimension)
     this.#pooling.unpool(rowCount)
-  }
-
-  /** `visit` gets where a run begins in the pooled row, where in the side's input, and how many columns it has. */
-  #eachRun(
-    rowCount: number,
-    side: 'query' | 'entry',
-    visit: (own: number, column: number, width: number) => void,
-  ): void {
-    const [runs, columns, ownColumns] = [this.#runs[side], this.#columns[side], this.#slotsPerRow * this.dimension]
-    for (const { own, column, width } of runs) {
-      for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
-        visit(rowIndex * ownColumns + own, rowIndex * columns + column, width)
-      }
-    }
   }
 
   #reserve(rowCount: number): void {
@@ -157,12 +141,7 @@ export class TableBatch {
 }
 
 function slotsOf(table: string, layout: InputLayout): PooledSlots {
-  const blocks = layout.tables.find((own) => own.table === table)?.blocks ?? []
-  return {
-    starts: Uint32Array.from(blocks, (block) => block.start),
-    widths: Uint32Array.from(blocks, (block) => block.width),
-    columns: Uint32Array.from(blocks, (block) => block.column),
-  }
+  return pooledSlots(layout.tables.find((own) => own.table === table)?.blocks ?? [])
 }
 
 /** Moves the rows that change something to the front, in their order. */

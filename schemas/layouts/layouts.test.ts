@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { OneCopy } from './byte-slabs.ts'
 import { decodeDeltaRows, encodeDeltaRows } from './delta-rows.ts'
-import { decodeFeatureRow, encodeFeatureRow } from './feature-row.ts'
+import { decodeFeatureRow, encodeFeatureRow, RowMemory } from './feature-row.ts'
 import { decodeFloats, encodeFloats } from './floats.ts'
 
 const anyId = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
@@ -34,7 +33,7 @@ const sparseFloats = fc.array(fc.oneof({ weight: 2, arbitrary: fc.constant(0) },
 })
 
 test('feature rows come back from every alignment, from memory that held another before', () => {
-  const memory = new OneCopy()
+  const memory = new RowMemory()
   fc.assert(
     fc.property(fc.oneof(ids, sparseIds), fc.oneof(floats, sparseFloats), fc.nat(8), (rowIds, dense, by) => {
       const bytes = shifted(encodeFeatureRow(BigUint64Array.from(rowIds), Float32Array.from(dense)), by)
@@ -46,14 +45,13 @@ test('feature rows come back from every alignment, from memory that held another
   )
 })
 
-test('feature rows written before empty places were left out come back, as views where they are aligned', () => {
+test('feature rows written before empty places were left out come back', () => {
   fc.assert(
     fc.property(ids, floats, fc.nat(8), (rowIds, dense, by) => {
       const bytes = shifted(wholeRow(rowIds, dense), by)
       const row = decodeFeatureRow(bytes)
       assert.deepEqual([...row.ids], rowIds)
       assert.deepEqual([...row.dense], dense)
-      assert.equal(row.ids.buffer === bytes.buffer, by % 8 === 0)
     }),
   )
 })

@@ -1,7 +1,7 @@
 // An ordered set of features and the layout it freezes: which id and which dense value stands where, on each side. The
 // fingerprint names the layout in every FeedServed and Example.
 import { checksum, type RowId } from '../../schemas/ids.ts'
-import type { FeatureRow } from '../../schemas/layouts/feature-row.ts'
+import { type FeatureRow, featureRow } from '../../schemas/layouts/feature-row.ts'
 import { assert } from '../runtime/errors.ts'
 import type { Feature, FeatureSide, FeatureWriter, QueryContext, VideoFacts } from './feature.ts'
 
@@ -148,7 +148,7 @@ class RowWriter implements FeatureWriter {
     this.rowIds = new BigUint64Array(this.slab.buffer, start, idCount)
     this.rowDense = new Float32Array(this.slab.buffer, start + idCount * 8, denseNames.length)
     this.wordsUsed += rowWords
-    return { ids: this.rowIds, dense: this.rowDense }
+    return featureRow(this.rowIds, this.rowDense)
   }
 
   ids(slot: string, ids: readonly RowId[]): void {

@@ -103,10 +103,8 @@ export interface FeatureWriter {
   denseFrom(firstName: string, values: Float32Array): void
 }
 
-/** A joined outcome as write sides see it: frozen ids by slot, labels by head (NaN: unknown). */
+/** A joined outcome as write sides see it, beside the ids that were frozen: those `CountSink.addSlot` counts. */
 export interface Outcome {
-  idsOf(slot: string): readonly RowId[]
-  readonly labels: Float32Array
   readonly eventTimeMs: number
   readonly surface: string
   readonly region: string
@@ -117,6 +115,8 @@ export interface Outcome {
 export interface CountSink {
   /** Adds the outcome's column values (see count-columns.ts) to the row `id` of `table`. */
   add(table: CountTable, id: RowId): void
+  /** The same for every id that was frozen in the slot. */
+  addSlot(table: CountTable, slot: string): void
 }
 
 export interface Feature {

@@ -4,7 +4,7 @@ import type { RowId } from '../../schemas/ids.ts'
 import type { CountTable } from './count-columns.ts'
 import type { CountedId } from './counted-id.ts'
 import { userXsurfaceId } from './cross-slots.ts'
-import type { CountSink, Feature, FeatureSide, Outcome } from './feature.ts'
+import type { Feature, FeatureSide } from './feature.ts'
 import { type PageCache, pageCache } from './page-cache.ts'
 import { allRowId, type RateBlock, rateBlockLength, rateNames } from './rates.ts'
 import { type VideoRows, videoRows } from './video-rows.ts'
@@ -51,7 +51,7 @@ function pageRates(slot: string, table: CountTable, idOf: (page: PageCache) => R
       const page = pageCache(context)
       out.denseFrom(names[0]!, page.rates(table, idOf(page)))
     },
-    write: (outcome, sink) => countSlot(slot, outcome, sink, table),
+    write: (_, sink) => sink.addSlot(table, slot),
   }
 }
 
@@ -66,7 +66,7 @@ function videoRatesOf(slot: string, ratesOf: (page: PageCache, rows: VideoRows) 
       const block = ratesOf(pageCache(context), videoRows(video))
       if (block !== undefined) out.denseFrom(names[0]!, block)
     },
-    write: (outcome, sink) => countSlot(slot, outcome, sink),
+    write: (_, sink) => sink.addSlot('totals', slot),
   }
 }
 
@@ -97,14 +97,10 @@ function hashtagRatesOf(slot: string, ratesOf: (page: PageCache, hashtag: Counte
       out.denseFrom(meanNames[0]!, mean)
       out.denseFrom(maxNames[0]!, max)
     },
-    write: (outcome, sink) => countSlot(slot, outcome, sink),
+    write: (_, sink) => sink.addSlot('totals', slot),
   }
 }
 
 function denseSpecs(names: readonly string[], side: FeatureSide): { name: string; side: FeatureSide }[] {
   return names.map((name) => ({ name, side }))
-}
-
-function countSlot(slot: string, outcome: Outcome, sink: CountSink, table: CountTable = 'totals'): void {
-  for (const id of outcome.idsOf(slot)) sink.add(table, id)
 }

@@ -28,7 +28,8 @@ export interface Output {
   readonly isDeadLetter: boolean
 }
 
-interface Queued extends Output {
+interface Queued {
+  readonly output: Output
   /** Number of the output in this life. */
   readonly sequence: number
 }
@@ -36,6 +37,8 @@ interface Queued extends Output {
 interface Lane {
   queue: Queued[]
   sending: boolean
+  /** Newest source position handed in, in each owned partition. */
+  readonly handedIn: Map<Partition, SourcePosition>
   /** Newest source position in each owned partition, as read from the log or durably appended since. */
   readonly newestByPartition: Map<Partition, SourcePosition | null>
 }
@@ -48,8 +51,6 @@ export class OutputWriter {
   suppressed = 0
   private readonly options: OutputWriterOptions
   private readonly lanes = new Map<string, Lane>()
-  /** Newest source position handed in, by "topic/partition", of owned partitions. */
-  private readonly handedIn = new Map<string, OutputPosition>()
   private pending = 0
   private sequence = 0
   private failure: { readonly error: unknown } | null = null
@@ -62,7 +63,7 @@ export class OutputWriter {
   /** `positions`: what a checkpoint says the owned partitions hold. */
   constructor(options: OutputWriterOptions, positions: readonly OutputPosition[]) {
     this.options = options
-    for (const position of positions) this.handedIn.set(keyOf(position.topic, position.partition), position)
+    for (const { topic, partition, source } of positions) this.laneOf(topic).handedIn.set(partition, source)
   }
 
   get inFlight(): number {
@@ -72,12 +73,9 @@ export class OutputWriter {
   push(output: Output): void {
     if (this.failure) return
     const lane = this.laneOf(output.topic)
-    lane.queue.push({ ...output, sequence: this.sequence++ })
+    lane.queue.push({ output, sequence: this.sequence++ })
     this.pending++
-    if (output.owned !== null) {
-      const position = { topic: output.topic, partition: output.owned, source: output.record.source }
-      this.handedIn.set(keyOf(output.topic, output.owned), position)
-    }
+    if (output.owned !== null) lane.handedIn.set(output.owned, output.record.source)
     if (!lane.sending) this.send(output.topic, lane)
   }
 
@@ -88,9 +86,9 @@ export class OutputWriter {
 
   /** Resolves when all that was pushed so far is durable; gives the source positions reached then. */
   async durable(): Promise<readonly OutputPosition[]> {
-    const positions = [...this.handedIn.values()].sort((left, right) =>
-      keyOf(left.topic, left.partition) < keyOf(right.topic, right.partition) ? -1 : 1,
-    )
+    const positions = [...this.lanes]
+      .flatMap(([topic, { handedIn }]) => Array.from(handedIn, ([partition, source]) => ({ topic, partition, source })))
+      .sort((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1))
     const before = this.sequence
     await this.until(() => this.oldestPending() >= before)
     return positions
@@ -125,7 +123,7 @@ export class OutputWriter {
   private laneOf(topic: string): Lane {
     let lane = this.lanes.get(topic)
     if (!lane) {
-      lane = { queue: [], sending: false, newestByPartition: new Map() }
+      lane = { queue: [], sending: false, handedIn: new Map(), newestByPartition: new Map() }
       this.lanes.set(topic, lane)
     }
     return lane
@@ -161,8 +159,8 @@ export class OutputWriter {
   }
 
   private async append(topic: string, lane: Lane, batch: readonly Queued[]): Promise<void> {
-    const fresh: Queued[] = []
-    for (const output of batch) {
+    const fresh: Output[] = []
+    for (const { output } of batch) {
       const known = output.owned === null ? null : lane.newestByPartition.get(output.owned)
       const newest = known === undefined ? await this.foundNewest(topic, lane, output) : known
       if (!isRepeat(output.record.source, newest)) fresh.push(output)
@@ -203,13 +201,13 @@ function nextBatch(queue: readonly Queued[]): Queued[] {
   let bytes = 0
   let count = 0
   while (count < queue.length && count < recordsPerAppendMax) {
-    bytes += queue[count]!.record.value?.byteLength ?? 0
+    bytes += queue[count]!.output.record.value?.byteLength ?? 0
     if (count > 0 && bytes > bytesPerAppendMax) break
     count++
   }
   return queue.slice(0, count)
 }
 
-function keyOf(topic: string, partition: Partition): string {
+function keyOf({ topic, partition }: OutputPosition): string {
   return `${topic}/${partition}`
 }

@@ -1,7 +1,7 @@
 // Runs one processor over one topic-partition: resumes at the newest checkpoint, folds records in order, makes their
 // outputs durable, and checkpoints behind them. However often it is killed, after dropping repeats by source position the
 // outputs are those of a run that never was.
-import { decode, encode } from '../../schemas/codec.ts'
+import { decode } from '../../schemas/codec.ts'
 import type { AnyRecord } from '../../schemas/generated.ts'
 import { deadLetterOf, deadLetterTopic } from '../../schemas/topics.ts'
 import {
@@ -22,11 +22,12 @@ import type { Checkpoint, CheckpointOwner, CheckpointSearch, StoredCheckpoint } 
 import { Checkpointer, type CheckpointTuning } from './checkpointer.ts'
 import { deadLetterOfRecord } from './dead-letter.ts'
 import { loadNewest } from './load-newest.ts'
-import { type Output, OutputWriter } from './output-writer.ts'
-import type { Processor, StepOutput } from './processor.ts'
+import { OutputWriter } from './output-writer.ts'
+import type { Processor } from './processor.ts'
 import { retrying } from './retry.ts'
 import { noProgress, type RunnerProgress } from './runner-progress.ts'
 import { isRepeat } from './source-position.ts'
+import { OutputRouting, StepOutputs } from './step-outputs.ts'
 
 export type { RunnerProgress } from './runner-progress.ts'
 
@@ -86,8 +87,7 @@ class Runner implements PartitionRunner {
   private readonly options: PartitionRunnerOptions
   private readonly owner: CheckpointOwner
   private readonly state: RunnerProgress
-  private readonly sharedOutputs: ReadonlySet<string>
-  private partitionsByTopic = new Map<string, number>()
+  private readonly routing: OutputRouting
   private inputSource: SourcePosition | null = null
   private started = false
   private loaded = false
@@ -99,7 +99,7 @@ class Runner implements PartitionRunner {
     this.options = options
     const { group, topic, partition, processor } = options
     this.owner = { group, topic, partition, processor: processor.name }
-    this.sharedOutputs = new Set(options.sharedOutputs)
+    this.routing = new OutputRouting({ topic, partition, shared: options.sharedOutputs ?? [] })
     this.state = noProgress(this.owner)
   }
 
@@ -163,12 +163,12 @@ class Runner implements PartitionRunner {
   private async resume(): Promise<CheckpointSearch> {
     const { log, topic, partition, start = 'earliest' } = this.options
     const specs = await log.topics()
-    for (const spec of specs) this.partitionsByTopic.set(spec.name, spec.partitions)
+    for (const spec of specs) this.routing.note(spec)
     const input = specs.find((spec) => spec.name === topic)
     if (!input) throw new FreshetError('topic-unknown', `no topic ${topic}: create it before its processors start`)
     const letters = deadLetterTopic(input)
     await log.ensureTopic(letters)
-    this.partitionsByTopic.set(letters.name, letters.partitions)
+    this.routing.note(letters)
     const search = await loadNewest({ ...this.options, owner: this.owner })
     const { found, refused } = search
     this.state.checkpointsRefused = refused.length
@@ -295,58 +295,20 @@ class Runner implements PartitionRunner {
     state.newestTimestampMs = Math.max(state.newestTimestampMs, timestampMs)
   }
 
-  /** The outputs of a step go out when it has come to its end: one that gives up has emitted nothing. */
   private step(input: LogRecord, record: AnyRecord, writer: OutputWriter): Promise<void> | undefined {
     const { topic, partition, offset, key, timestampMs } = input
-    const outputs: Output[] = []
-    let rejection: string | null = null
-    let isOver = false
-    const output: StepOutput = {
-      emit: (toTopic, toKey, toRecord, toPartition) => {
-        assert(!isOver, 'a step emits before it ends')
-        const owned = this.ownedPartition(toTopic, toPartition)
-        const chosen = toPartition ?? owned
-        outputs.push({
-          topic: toTopic,
-          owned: this.sharedOutputs.has(toTopic) ? null : owned,
-          isDeadLetter: false,
-          record: {
-            key: toKey,
-            value: toRecord === null ? null : encode(toRecord),
-            timestampMs,
-            source: { offset, ordinal: outputs.length },
-            ...(chosen === null ? {} : { partition: chosen }),
-          },
-        })
-      },
-      reject: (reason) => {
-        rejection ??= reason
-      },
-    }
-    const end = () => {
-      isOver = true
-      this.state.outputs += outputs.length
-      for (const one of outputs) writer.push(one)
-      if (rejection !== null) this.reject(input, rejection, writer)
-    }
+    const output = new StepOutputs(this.routing, input)
     const stepping = this.options.processor.step({ topic, partition, offset, key, timestampMs, record }, output)
-    if (typeof stepping?.then === 'function') return stepping.then(end)
-    end()
+    if (typeof stepping?.then === 'function') return stepping.then(() => this.end(input, output, writer))
+    this.end(input, output, writer)
     return undefined
   }
 
-  /** The input's own partition number, where the output goes there; null where others write to where it goes. */
-  private ownedPartition(topic: string, wanted: Partition | undefined): Partition | null {
-    const own = this.options.partition
-    const count = this.partitionsByTopic.get(topic)
-    if (count === undefined) {
-      throw new FreshetError(
-        'topic-unknown',
-        `no topic ${topic}: create it before the processors that write to it start`,
-      )
-    }
-    const sameCount = count === this.partitionsByTopic.get(this.options.topic)
-    return sameCount && (wanted === undefined || wanted === own) ? own : null
+  private end(input: LogRecord, output: StepOutputs, writer: OutputWriter): void {
+    const outputs = output.end()
+    this.state.outputs += outputs.length
+    for (let index = 0; index < outputs.length; index++) writer.push(outputs[index]!)
+    if (output.rejection !== null) this.reject(input, output.rejection, writer)
   }
 
   private reject(input: LogRecord, reason: string, writer: OutputWriter): void {

@@ -3,7 +3,8 @@
 
 import type { FeatureRow } from '../../schemas/layouts/feature-row.ts'
 import { assert } from '../../streams/runtime/errors.ts'
-import { type ColumnRun, columnRuns, SlotPooling } from '../table/slot-pooling.ts'
+import { gatherPresent, type PooledSlots, pooledSlots } from '../table/present-ids.ts'
+import { type ColumnRun, columnRuns, copyRuns, SlotPooling } from '../table/slot-pooling.ts'
 import type { Parameters } from './model.ts'
 import type { InputLayout, TableBlocks } from './model-layout.ts'
 
@@ -55,71 +56,51 @@ class TablePool {
   readonly #parameters: Parameters
   readonly #blocks: TableBlocks
   readonly #columns: number
+  readonly #slots: PooledSlots
   readonly #pooling: SlotPooling
   readonly #runs: readonly ColumnRun[]
   #ids = new BigUint64Array(0)
+  #halves = new Uint32Array(0)
 
   constructor(parameters: Parameters, blocks: TableBlocks, columns: number) {
     this.#parameters = parameters
     this.#blocks = blocks
     this.#columns = columns
     this.#pooling = new SlotPooling(blocks.blocks.length, blocks.dimension)
-    this.#runs = columnRuns(
-      blocks.blocks.map(({ column }) => column),
-      blocks.dimension,
-      0,
-    )
+    this.#slots = pooledSlots(blocks.blocks)
+    this.#runs = columnRuns(this.#slots.columns, blocks.dimension, 0)
   }
 
   read(rows: readonly FeatureRow[], out: Float32Array, userBucket: number): void {
-    const { table, idsPerRow } = this.#blocks
+    const { table, idsPerRow, blocks, dimension } = this.#blocks
     if (this.#ids.length < rows.length * idsPerRow) this.#reserve(2 ** Math.ceil(Math.log2(rows.length)))
-    const found = gather(this.#blocks, rows, this.#ids, this.#pooling.counts)
+    const found = this.#gather(rows)
     this.#parameters.rows(table, userBucket).pull(this.#ids, found, this.#pooling.rows)
     this.#pooling.pool(rows.length)
-    this.#copyTo(out, rows.length)
+    copyRuns(this.#runs, rows.length, this.#pooling.pooled, blocks.length * dimension, out, this.#columns)
   }
 
   release(): void {
     this.#pooling.release()
   }
 
-  #copyTo(out: Float32Array, rowCount: number): void {
-    const { blocks, dimension } = this.#blocks
-    const { pooled } = this.#pooling
-    for (const { own, column, width } of this.#runs) {
-      for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
-        const from = rowIndex * blocks.length * dimension + own
-        out.set(pooled.subarray(from, from + width), rowIndex * this.#columns + column)
-      }
+  /** Ids that are present, row by row and slot by slot; returns how many. */
+  #gather(rows: readonly FeatureRow[]): number {
+    const { counts } = this.#pooling
+    const slotsPerRow = this.#slots.starts.length
+    let found = 0
+    for (let rowIndex = 0; rowIndex < rows.length; rowIndex++) {
+      found = gatherPresent(this.#slots, rows[rowIndex]!.idHalves, this.#halves, found, counts, rowIndex * slotsPerRow)
     }
+    return found
   }
 
   /** Every occurrence is pulled, so the row of the n-th id is the n-th. */
   #reserve(rowCount: number): void {
     const idCount = rowCount * this.#blocks.idsPerRow
     this.#ids = new BigUint64Array(idCount)
+    this.#halves = new Uint32Array(this.#ids.buffer)
     this.#pooling.reserve(rowCount, idCount)
     for (let place = 0; place < idCount; place++) this.#pooling.index[place] = place
   }
-}
-
-/** Ids that are present, row by row and block by block; returns how many. */
-function gather(table: TableBlocks, rows: readonly FeatureRow[], ids: BigUint64Array, counts: Uint32Array): number {
-  const { blocks } = table
-  let found = 0
-  let place = 0
-  for (let rowIndex = 0; rowIndex < rows.length; rowIndex++) {
-    const rowIds = rows[rowIndex]!.ids
-    for (let blockIndex = 0; blockIndex < blocks.length; blockIndex++) {
-      const { start, width } = blocks[blockIndex]!
-      const before = found
-      for (let index = start; index < start + width; index++) {
-        const id = rowIds[index]!
-        if (id !== 0n) ids[found++] = id
-      }
-      counts[place++] = found - before
-    }
-  }
-  return found
 }

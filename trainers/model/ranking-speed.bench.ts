@@ -1,6 +1,6 @@
 // How long scoring a page of 500 candidates takes with the shipped spec, rows in WebAssembly tables. Prints one JSON line.
 
-import type { FeatureRow } from '../../schemas/layouts/feature-row.ts'
+import { type FeatureRow, featureRow } from '../../schemas/layouts/feature-row.ts'
 import { defaultFeatures } from '../../streams/features/default-features.ts'
 import { featureSet } from '../../streams/features/feature-set.ts'
 import { systemRuntime } from '../../streams/runtime/system-runtime.ts'
@@ -18,10 +18,10 @@ export const wideFeatures = featureSet(defaultFeatures)
 
 export function randomRow(side: 'query' | 'entry', random: () => number): FeatureRow {
   const layout = wideFeatures[side]
-  return {
-    ids: BigUint64Array.from({ length: layout.idCount }, () => BigInt(1 + Math.floor(random() * 200_000))),
-    dense: Float32Array.from({ length: layout.denseNames.length }, () => random() - 0.5),
-  }
+  return featureRow(
+    BigUint64Array.from({ length: layout.idCount }, () => BigInt(1 + Math.floor(random() * 200_000))),
+    Float32Array.from({ length: layout.denseNames.length }, () => random() - 0.5),
+  )
 }
 
 export function seededRandom(seed: number): () => number {

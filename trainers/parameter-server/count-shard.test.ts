@@ -19,11 +19,9 @@ const counting: Feature = {
   name: 'counting',
   slots: [],
   dense: [],
-  write(outcome, sink) {
-    for (const id of outcome.idsOf('video')) {
-      sink.add('totals', id)
-      sink.add('trends', id)
-    }
+  write(_, sink) {
+    sink.addSlot('totals', 'video')
+    sink.addSlot('trends', 'video')
     sink.add('totals', rowId('everything', ''))
   },
 }

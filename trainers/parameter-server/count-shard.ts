@@ -1,12 +1,11 @@
 // The counter of lockstep mode: a fold of `examples` into the rows of model `counts`, published at the same sync interval as
 // weights, so that counts get the same exactness and freshness.
-import type { Tick } from '../../schemas/generated.ts'
-import { countDimension } from '../../streams/features/count-columns.ts'
-import { type CountIncrement, countIncrements } from '../../streams/features/count-increments.ts'
+import type { Example, LabelCorrection, Tick } from '../../schemas/generated.ts'
+import { type CountTable, countDimension } from '../../streams/features/count-columns.ts'
+import { CountIncrements, type MovedRows } from '../../streams/features/count-increments.ts'
 import type { FeatureSet } from '../../streams/features/feature-set.ts'
 import type { Processor, Recorded, StepOutput } from '../../streams/processor/processor.ts'
 import { assert } from '../../streams/runtime/errors.ts'
-import type { ModelSpec } from '../model/model-spec.ts'
 import { decodeSections, joined } from '../model/sections.ts'
 import type { DumpedState } from './dump-ledger.ts'
 import { OwnedBucket, type OwnedBucketOptions } from './owned-bucket.ts'
@@ -36,13 +35,15 @@ export function countShard(options: CountShardOptions): CountShard {
 
 class ExampleCounts implements CountShard {
   readonly name = 'counter'
-  readonly #spec: ModelSpec
+  readonly #tables: readonly CountTable[]
   readonly #featureSet: FeatureSet
   readonly #owned: OwnedBucket
+  readonly #increments: CountIncrements
   readonly #rows = new IncrementRows()
 
   constructor(options: CountShardOptions) {
-    this.#spec = options.spec
+    this.#tables = options.spec.tables.map(({ name }) => name as CountTable)
+    this.#increments = new CountIncrements(options.featureSet)
     this.#featureSet = options.featureSet
     this.#owned = new OwnedBucket(new ParameterShard(options), { ...options, guard: null })
   }
@@ -87,53 +88,56 @@ class ExampleCounts implements CountShard {
     } else if (record.featureSet !== fingerprint) {
       output.reject(`features of set ${record.featureSet}, these counts take ${fingerprint}`)
     } else {
-      const increments = tryIncrements(() => countIncrements(record, this.#featureSet))
-      if (typeof increments === 'string') {
-        output.reject(increments)
+      const bad = this.#read(record)
+      if (bad !== null) {
+        output.reject(bad)
         return
       }
-      const { shard, marks, feed, tickTimeMs } = this.#owned
-      for (const { name } of this.#spec.tables) this.#rows.push(shard, name, increments, record.eventTimeMs)
+      const { marks, feed, tickTimeMs } = this.#owned
       marks.advance(partition, offset + 1, record.eventTimeMs, tickTimeMs)
       feed.note(record)
     }
   }
-}
 
-/** Features of a wrong length are a bad record. */
-function tryIncrements(read: () => CountIncrement[]): CountIncrement[] | string {
-  try {
-    return read()
-  } catch (cause) {
-    if (cause instanceof RangeError) return cause.message
-    throw cause
-  }
-}
-
-/** One table's increments of one record, as a push takes them. Used again from record to record. */
-class IncrementRows {
-  #ids = new BigUint64Array(64)
-  #values = new Float32Array(64 * countDimension)
-  #eventTimesMs = new Float64Array(64)
-
-  push(shard: ParameterShard, table: string, increments: readonly CountIncrement[], eventTimeMs: number): void {
-    if (increments.length > this.#ids.length) this.#grow(2 * increments.length)
-    let count = 0
-    for (let index = 0; index < increments.length; index++) {
-      const { table: own, id, values } = increments[index]!
-      if (own !== table) continue
-      this.#ids[count] = id
-      this.#eventTimesMs[count] = eventTimeMs
-      const start = count * countDimension
-      for (let column = 0; column < countDimension; column++) this.#values[start + column] = values[column]!
-      count++
+  /** Counts the record; the reason where its features or labels are of a wrong length. */
+  #read(record: Example | LabelCorrection): string | null {
+    const increments = this.#increments
+    try {
+      if (!increments.of(record)) return null
+    } catch (cause) {
+      if (cause instanceof RangeError) return cause.message
+      throw cause
     }
-    if (count > 0) shard.push(table, this.#ids, count, this.#values, this.#eventTimesMs)
+    const { shard } = this.#owned
+    for (const table of this.#tables) {
+      this.#rows.push(shard, table, increments.rows(table), increments.values, record.eventTimeMs)
+    }
+    return null
   }
+}
 
-  #grow(capacity: number): void {
-    this.#ids = new BigUint64Array(capacity)
-    this.#values = new Float32Array(capacity * countDimension)
-    this.#eventTimesMs = new Float64Array(capacity)
+/** One record's increments of a table's rows, as a push takes them. Used again from record to record. */
+class IncrementRows {
+  #values = new Float32Array(0)
+  #eventTimesMs = new Float64Array(0)
+
+  push(
+    shard: ParameterShard,
+    table: string,
+    { ids, count }: MovedRows,
+    values: Float32Array,
+    eventTimeMs: number,
+  ): void {
+    if (count === 0) return
+    if (ids.length > this.#eventTimesMs.length) {
+      this.#values = new Float32Array(ids.length * countDimension)
+      this.#eventTimesMs = new Float64Array(ids.length)
+    }
+    for (let row = 0; row < count; row++) {
+      this.#eventTimesMs[row] = eventTimeMs
+      const start = row * countDimension
+      for (let column = 0; column < countDimension; column++) this.#values[start + column] = values[column]!
+    }
+    shard.push(table, ids, count, this.#values, this.#eventTimesMs)
   }
 }

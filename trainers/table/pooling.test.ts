@@ -109,7 +109,7 @@ function pool({ ids, slotWidths, batchSize, dimension }: PoolCase) {
   pooling.reserve(batchSize, ids.length)
   let count = 0
   for (let example = 0; example < batchSize; example++) {
-    const own = ids.subarray(example * idsPerExample, (example + 1) * idsPerExample)
+    const own = new Uint32Array(ids.slice(example * idsPerExample, (example + 1) * idsPerExample).buffer)
     const cell = example * slotWidths.length
     count = gatherPresent(slots, own, new Uint32Array(gathered.buffer), count, pooling.counts, cell)
   }

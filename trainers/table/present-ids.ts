@@ -12,20 +12,33 @@ export interface PooledSlots {
   readonly columns: Uint32Array
 }
 
+interface SlotBlock {
+  readonly start: number
+  readonly width: number
+  readonly column: number
+}
+
+export function pooledSlots(blocks: readonly SlotBlock[]): PooledSlots {
+  return {
+    starts: Uint32Array.from(blocks, ({ start }) => start),
+    widths: Uint32Array.from(blocks, ({ width }) => width),
+    columns: Uint32Array.from(blocks, ({ column }) => column),
+  }
+}
+
 /**
  * Copies the ids present in each slot to `to` from place `at` on, and writes how many each slot has to `counts` from `cell`
- * on. Ids in `to` are pairs of 32-bit halves, because copying bigints may allocate them. Returns the place after the last.
+ * on. Ids are pairs of 32-bit halves here and in `to`, because copying bigints may allocate them. Returns the place after the last.
  */
 export function gatherPresent(
   slots: PooledSlots,
-  ids: BigUint64Array,
+  halves: Uint32Array,
   to: Uint32Array,
   at: number,
   counts: Uint32Array,
   cell: number,
 ): number {
   const { starts, widths } = slots
-  const halves = new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2)
   let place = at
   for (let slot = 0; slot < starts.length; slot++) {
     const before = place

@@ -111,3 +111,40 @@ export function columnRuns(columns: Iterable<number>, dimension: number, start: 
   }
   return runs
 }
+
+/** Copies each row's pooled slots to where they stand in the input; strides are columns from row to row. */
+export function copyRuns(
+  runs: readonly ColumnRun[],
+  rowCount: number,
+  pooled: Float32Array,
+  pooledStride: number,
+  input: Float32Array,
+  inputStride: number,
+): void {
+  for (const { own, column, width } of runs) {
+    for (let row = 0; row < rowCount; row++) {
+      copyColumns(pooled, row * pooledStride + own, input, row * inputStride + column, width)
+    }
+  }
+}
+
+/** The reverse of `copyRuns`. */
+export function copyRunsBack(
+  runs: readonly ColumnRun[],
+  rowCount: number,
+  input: Float32Array,
+  inputStride: number,
+  pooled: Float32Array,
+  pooledStride: number,
+): void {
+  for (const { own, column, width } of runs) {
+    for (let row = 0; row < rowCount; row++) {
+      copyColumns(input, row * inputStride + column, pooled, row * pooledStride + own, width)
+    }
+  }
+}
+
+/** A loop, because views to copy by would cost more than the few numbers of a run. */
+function copyColumns(from: Float32Array, start: number, to: Float32Array, at: number, width: number): void {
+  for (let column = 0; column < width; column++) to[at + column] = from[start + column]!
+}

@@ -2,6 +2,7 @@
 
 import { assert } from '../../streams/runtime/errors.ts'
 import { admissionCellsOf } from './admission-filter.ts'
+import { copyFlags, copyFloats, copyTimes } from './copies.ts'
 import { RemovedIds } from './removed-ids.ts'
 import type { PushResult, Table, TableSpec } from './table.ts'
 import { admissionCellsIn, checkedTableDump, dumpBlocks, dumpByteLength, dumpHead } from './table-dump.ts'
@@ -94,7 +95,7 @@ class WasmTable implements MeasuredTable {
       const updated = this.#kernel.push(size)
       // Rows that came may have grown the memory.
       this.#freshViews()
-      if (existed) existed.set(this.#views.flags.subarray(0, size), start)
+      if (existed) copyFlags(this.#views.flags, existed, start, size)
       return updated
     })
   }
@@ -206,8 +207,8 @@ class WasmTable implements MeasuredTable {
     let [updated, nonFinite, badTime, noMemory, unadmitted, evicted] = [0, 0, 0, 0, 0, 0]
     for (let start = 0; start < count; start += batchMax) {
       const size = this.#fillIds(ids, count, start)
-      this.#views.times.set(eventTimesMs.subarray(start, start + size))
-      this.#views.floats.set(rows.subarray(start * dimension, (start + size) * dimension))
+      copyTimes(eventTimesMs, start, this.#views.times, size)
+      copyFloats(rows, start * dimension, this.#views.floats, size * dimension)
       updated += call(size, start)
       nonFinite += kernel.nonFiniteRows()
       badTime += kernel.badTimeRows()

@@ -2,7 +2,7 @@
 // use them and by what a user would pick instead. Nothing of the viewing itself, nor of its interval, has been learned or counted.
 import type { Example } from '../../../schemas/generated.ts'
 import { headIndex } from '../../../schemas/labels.ts'
-import { decodeFeatureRow, type FeatureRow } from '../../../schemas/layouts/feature-row.ts'
+import { decodeFeatureRow, type FeatureRow, featureRow } from '../../../schemas/layouts/feature-row.ts'
 import { decodeFloats } from '../../../schemas/layouts/floats.ts'
 import { exposurePrior } from '../../../serving/retrieval/exposure-prior.ts'
 import { trendHalfLifeMs } from '../../../streams/features/count-columns.ts'
@@ -218,5 +218,5 @@ function sumOf(scores: Float32Array, others: ArrayLike<number>, weight: number):
 
 /** A row that keeps nothing else in memory. */
 function ownRow({ ids, dense }: FeatureRow): FeatureRow {
-  return { ids: ids.slice(), dense: dense.slice() }
+  return featureRow(ids.slice(), dense.slice())
 }

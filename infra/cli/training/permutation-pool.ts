@@ -2,7 +2,12 @@
 // predicted as they are, and once for each feature with its values exchanged among them. The draws are seeded by feature.
 import type { Example } from '../../../schemas/generated.ts'
 import { slotSeed } from '../../../schemas/ids.ts'
-import { decodeFeatureRow, encodeFeatureRow, type FeatureRow } from '../../../schemas/layouts/feature-row.ts'
+import {
+  decodeFeatureRow,
+  encodeFeatureRow,
+  type FeatureRow,
+  featureRow,
+} from '../../../schemas/layouts/feature-row.ts'
 import type { Feature, FeatureSide } from '../../../streams/features/feature.ts'
 import type { FeatureSet } from '../../../streams/features/feature-set.ts'
 import { type InputLayout, modelLayout } from '../../../trainers/model/model-layout.ts'
@@ -100,7 +105,7 @@ function withFeatureOf(row: DecodedExample, other: DecodedExample, feature: Feat
       const index = layout.denseIndexByName.get(name)!
       values[index] = other[side].dense[index]!
     }
-    changed[side] = { ids, dense: values }
+    changed[side] = featureRow(ids, values)
   }
   return {
     ...row.example,

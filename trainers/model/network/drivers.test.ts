@@ -1,6 +1,8 @@
 // Every driver of dense compute passes one suite; whole networks agree between drivers; own kernels give a row the same bytes
 // alone and among others, and reuse their memory.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { heads } from '../../../schemas/labels.ts'
 import type { FreshetError } from '../../../streams/runtime/errors.ts'
@@ -34,6 +36,14 @@ function rankerOn(driver: ComputeDriver) {
 
 describe('kernels', () => {
   arenaSuite(async () => kernelDriver, { tolerance })
+
+  test('every tier of the compiler gives the same bytes', () => {
+    const script = join(import.meta.dirname, 'product-checksum.ts')
+    const checksumWith = (flag: string) => execFileSync(process.execPath, [flag, script], { encoding: 'utf8' })
+    const baseline = checksumWith('--liftoff-only')
+    assert.match(baseline, /^[0-9a-f]{16}$/)
+    assert.equal(checksumWith('--no-liftoff'), baseline)
+  })
 
   test('a row scores the same bytes alone and among others', () => {
     const network = rankerOn(kernelDriver)

@@ -26,11 +26,9 @@ class KernelArena implements MatrixArena {
   readonly #memory = new KernelMemory()
   readonly #kernel: NetworkKernel
   readonly #heldByName = new Map<string, Held>()
-  readonly #edge: number
 
   constructor(parameters: readonly ParameterShape[]) {
     this.#kernel = this.#memory.kernel
-    this.#edge = this.#memory.take(8)
     for (const { name, shape } of parameters) {
       const { rows, columns } = matrixShape(shape)
       this.#heldByName.set(name, { matrix: this.#memory.place(rows, columns), from: null })
@@ -71,7 +69,7 @@ class KernelArena implements MatrixArena {
   }
 
   multiply(left: Matrix, right: Matrix, options: ProductOptions = {}): Matrix {
-    return kernelProduct(this.#memory, this.#edge, left as Placed, right as Placed, options)
+    return kernelProduct(this.#memory, left as Placed, right as Placed, options)
   }
 
   add(left: Matrix, right: Matrix): Matrix {

@@ -3,14 +3,11 @@ import { assert } from '../../../streams/runtime/errors.ts'
 import { type KernelMemory, type Placed, strideOf } from './kernel-memory.ts'
 import type { ProductOptions } from './matrix-arena.ts'
 
-/** `edge`: address of 8 floats to work with. */
-export function kernelProduct(
-  memory: KernelMemory,
-  edge: number,
-  left: Placed,
-  right: Placed,
-  options: ProductOptions,
-): Placed {
+/** Rows of the left operand that the kernel packs at once. */
+const rowsAtOnce = 64
+const edgeFloats = 8
+
+export function kernelProduct(memory: KernelMemory, left: Placed, right: Placed, options: ProductOptions): Placed {
   const { kernel } = memory
   const { transposeLeft = false, transposeRight = false, rectified = 0 } = options
   const [own, depth] = transposeLeft ? [left.columns, left.rows] : [left.rows, left.columns]
@@ -37,7 +34,9 @@ export function kernelProduct(
       ;[from, fromStride] = [memory.take(rows * depth), depth * 4]
       kernel.copyRows(left.address, 0, rows, depth, from, fromStride)
     }
-    kernel.multiply(from, fromStride, packed, rows, depth, columns, out.address, out.stride, edge)
+    const packedAtOnce = fromStride === 0 ? 0 : Math.min(rowsAtOnce, Math.ceil(rows / 4) * 4)
+    const scratch = memory.take(edgeFloats + packedAtOnce * depth)
+    kernel.multiply(from, fromStride, packed, rows, depth, columns, out.address, out.stride, scratch)
   })
   return out
 }

@@ -32,7 +32,10 @@ export function packRightTransposed(from: usize, rowStride: usize, rows: u32, co
   if ((columns & 7) != 0) memory.fill(to + usize(columns >> 3) * panelBytes, 0, panelBytes)
   for (let column: u32 = 0; column < whole; column += 4) {
     const target = to + usize(column >> 3) * panelBytes + (usize(column & 4) << 2)
-    transposeFour(from + usize(column) * rowStride, rowStride, rows, target)
+    const first = from + usize(column) * rowStride
+    const second = first + rowStride
+    const third = second + rowStride
+    transposeFour(first, second, third, third + rowStride, rows, target, panelRow)
   }
   for (let column = whole; column < columns; column++) {
     let at = from + usize(column) * rowStride
@@ -41,14 +44,12 @@ export function packRightTransposed(from: usize, rowStride: usize, rows: u32, co
   }
 }
 
-/** Four rows of the transposed matrix become four columns of a panel. */
-function transposeFour(from: usize, rowStride: usize, rows: u32, to: usize): void {
-  let first = from
-  let second = from + rowStride
-  let third = second + rowStride
-  let fourth = third + rowStride
-  let row: u32 = 0
-  for (; row + 4 <= rows; row += 4) {
+/** `count` numbers of each of four rows become columns: four numbers side by side, `step` bytes from one to the next. */
+function transposeFour(
+  first: usize, second: usize, third: usize, fourth: usize, count: u32, to: usize, step: usize,
+): void {
+  let index: u32 = 0
+  for (; index + 4 <= count; index += 4) {
     const a = v128.load(first)
     const b = v128.load(second)
     const c = v128.load(third)
@@ -58,16 +59,16 @@ function transposeFour(from: usize, rowStride: usize, rows: u32, to: usize): voi
     const lowCd = v128.shuffle<f32>(c, d, 0, 4, 1, 5)
     const highCd = v128.shuffle<f32>(c, d, 2, 6, 3, 7)
     v128.store(to, v128.shuffle<f64>(lowAb, lowCd, 0, 2))
-    v128.store(to, v128.shuffle<f64>(lowAb, lowCd, 1, 3), 32)
-    v128.store(to, v128.shuffle<f64>(highAb, highCd, 0, 2), 64)
-    v128.store(to, v128.shuffle<f64>(highAb, highCd, 1, 3), 96)
+    v128.store(to + step, v128.shuffle<f64>(lowAb, lowCd, 1, 3))
+    v128.store(to + 2 * step, v128.shuffle<f64>(highAb, highCd, 0, 2))
+    v128.store(to + 3 * step, v128.shuffle<f64>(highAb, highCd, 1, 3))
     first += 16
     second += 16
     third += 16
     fourth += 16
-    to += 128
+    to += 4 * step
   }
-  for (; row < rows; row++, first += 4, second += 4, third += 4, fourth += 4, to += panelRow) {
+  for (; index < count; index++, first += 4, second += 4, third += 4, fourth += 4, to += step) {
     store<f32>(to, load<f32>(first))
     store<f32>(to, load<f32>(second), 4)
     store<f32>(to, load<f32>(third), 8)
@@ -89,5 +90,17 @@ export function packLeft(from: usize, rowStride: usize, depth: u32, rows: u32, t
     for (let row: u32 = 0; row < 4; row++) {
       store<f32>(to + (usize(row) << 2), row < rest ? load<f32>(at + (usize(row) << 2)) : 0)
     }
+  }
+}
+
+/** A left operand, rows x depth, in the same panels of 4 rows. Where rows are missing in the last, it repeats the last one. */
+export function packRows(from: usize, rowStride: usize, rows: u32, depth: u32, to: usize): void {
+  const panelBytes = usize(depth) << 4
+  for (let row: u32 = 0; row < rows; row += 4, to += panelBytes) {
+    const first = from + usize(row) * rowStride
+    const second = row + 1 < rows ? first + rowStride : first
+    const third = row + 2 < rows ? second + rowStride : second
+    const fourth = row + 3 < rows ? third + rowStride : third
+    transposeFour(first, second, third, fourth, depth, to, 16)
   }
 }

@@ -1,8 +1,9 @@
 // Products of matrices: tiles of 4 rows by 8 columns kept in registers, the right operand packed into panels of 8 columns.
 // Every element is one sum in ascending order of the contracted index, begun with its bias, so that its bytes depend on
-// nothing but its own row and column: not on the size of the batch, not on where a tile ends.
+// nothing but its own row and column: not on the size of the batch, not on where a tile ends. A product is added without being
+// rounded first (a fused multiply-add) where the processor can, as all of the last ten years do.
 
-import { panelRow } from './packing'
+import { packRows, panelRow } from './packing'
 
 /** What is added to a product and where it goes. */
 let bias: usize = 0
@@ -22,12 +23,14 @@ export function addTo(biasAt: usize, plusAt: usize, plusRowStride: usize, rectif
   rectified = rectifiedColumns
 }
 
-/** Rows that are gone through for each panel: 64 rows of 512 columns are 128 KiB, which a second-level cache holds. */
+/** Rows that are packed, and gone through for each panel: 64 rows of 512 columns are 128 KiB, which a second-level cache holds. */
 const rowsAtOnce: u32 = 64
+/** Bytes at the beginning of the scratch memory: a row of a tile. */
+const edgeBytes: usize = 32
 
 /**
  * out = left * right, rows x columns, `right` packed by panels. `left` is rows x depth with `leftStride` bytes from row to
- * row, or, where that is 0, packed by `packLeft`. `scratch`: 128 bytes.
+ * row, or, where that is 0, packed by `packLeft`. `scratch`: 32 bytes, and where it is not packed 64 x depth floats more.
  */
 export function multiply(
   left: usize, leftStride: usize, right: usize, rows: u32, depth: u32, columns: u32, out: usize, stride: usize,
@@ -35,71 +38,28 @@ export function multiply(
 ): void {
   outStride = stride
   edge = scratch
+  const strips = scratch + edgeBytes
   const panelBytes = usize(depth) * panelRow
   for (let start: u32 = 0; start < rows; start += rowsAtOnce) {
     const end = min(start + rowsAtOnce, rows)
+    let strip = left + (usize(start) * usize(depth) << 2)
+    if (leftStride != 0) {
+      strip = strips
+      packRows(left + usize(start) * leftStride, leftStride, end - start, depth, strip)
+    }
     let panel = right
     for (let column: u32 = 0; column < columns; column += 8, panel += panelBytes) {
       const width = min(columns - column, 8)
       for (let row = start; row < end; row += 4) {
         const height = min(end - row, 4)
         const target = out + usize(row) * stride + (usize(column) << 2)
-        if (leftStride != 0) {
-          tileOfRows(left + usize(row) * leftStride, leftStride, height, panel, depth, target, row, column, width)
-        } else {
-          tileOfPanel(left + (usize(row) * usize(depth) << 2), height, panel, depth, target, row, column, width)
-        }
+        tile(strip + (usize(row - start) * usize(depth) << 2), height, panel, depth, target, row, column, width)
       }
     }
   }
 }
 
-function tileOfRows(
-  left: usize, leftStride: usize, height: u32, panel: usize, depth: u32, target: usize, row: u32, column: u32, width: u32,
-): void {
-  // Rows past the end repeat the last one: what they give is not kept.
-  let a = left
-  let b = height > 1 ? a + leftStride : a
-  let c = height > 2 ? b + leftStride : b
-  let d = height > 3 ? c + leftStride : c
-  const begin = bias == 0 ? 0 : bias + (usize(column) << 2)
-  let a0 = begin == 0 ? f32x4.splat(0) : v128.load(begin)
-  let a1 = begin == 0 ? f32x4.splat(0) : v128.load(begin, 16)
-  let b0 = a0
-  let b1 = a1
-  let c0 = a0
-  let c1 = a1
-  let d0 = a0
-  let d1 = a1
-  const end = panel + usize(depth) * panelRow
-  while (panel < end) {
-    const r0 = v128.load(panel)
-    const r1 = v128.load(panel, 16)
-    let l = v128.load_splat<f32>(a)
-    a0 = f32x4.add(a0, f32x4.mul(l, r0))
-    a1 = f32x4.add(a1, f32x4.mul(l, r1))
-    l = v128.load_splat<f32>(b)
-    b0 = f32x4.add(b0, f32x4.mul(l, r0))
-    b1 = f32x4.add(b1, f32x4.mul(l, r1))
-    l = v128.load_splat<f32>(c)
-    c0 = f32x4.add(c0, f32x4.mul(l, r0))
-    c1 = f32x4.add(c1, f32x4.mul(l, r1))
-    l = v128.load_splat<f32>(d)
-    d0 = f32x4.add(d0, f32x4.mul(l, r0))
-    d1 = f32x4.add(d1, f32x4.mul(l, r1))
-    a += 4
-    b += 4
-    c += 4
-    d += 4
-    panel += panelRow
-  }
-  finish(a0, a1, target, row, column, width)
-  if (height > 1) finish(b0, b1, target + outStride, row + 1, column, width)
-  if (height > 2) finish(c0, c1, target + 2 * outStride, row + 2, column, width)
-  if (height > 3) finish(d0, d1, target + 3 * outStride, row + 3, column, width)
-}
-
-function tileOfPanel(
+function tile(
   left: usize, height: u32, panel: usize, depth: u32, target: usize, row: u32, column: u32, width: u32,
 ): void {
   const begin = bias == 0 ? 0 : bias + (usize(column) << 2)
@@ -116,17 +76,17 @@ function tileOfPanel(
     const r0 = v128.load(panel)
     const r1 = v128.load(panel, 16)
     let l = v128.load_splat<f32>(left)
-    a0 = f32x4.add(a0, f32x4.mul(l, r0))
-    a1 = f32x4.add(a1, f32x4.mul(l, r1))
+    a0 = f32x4.relaxed_madd(l, r0, a0)
+    a1 = f32x4.relaxed_madd(l, r1, a1)
     l = v128.load_splat<f32>(left, 4)
-    b0 = f32x4.add(b0, f32x4.mul(l, r0))
-    b1 = f32x4.add(b1, f32x4.mul(l, r1))
+    b0 = f32x4.relaxed_madd(l, r0, b0)
+    b1 = f32x4.relaxed_madd(l, r1, b1)
     l = v128.load_splat<f32>(left, 8)
-    c0 = f32x4.add(c0, f32x4.mul(l, r0))
-    c1 = f32x4.add(c1, f32x4.mul(l, r1))
+    c0 = f32x4.relaxed_madd(l, r0, c0)
+    c1 = f32x4.relaxed_madd(l, r1, c1)
     l = v128.load_splat<f32>(left, 12)
-    d0 = f32x4.add(d0, f32x4.mul(l, r0))
-    d1 = f32x4.add(d1, f32x4.mul(l, r1))
+    d0 = f32x4.relaxed_madd(l, r0, d0)
+    d1 = f32x4.relaxed_madd(l, r1, d1)
     left += 16
     panel += panelRow
   }

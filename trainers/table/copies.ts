@@ -1,0 +1,22 @@
+// Copies between arrays and a kernel's memory: by a loop where there are few numbers, because a view to copy by would cost more.
+
+/** To copy by a view costs as much as some hundred numbers in a loop. */
+const numbersByViewMin = 256
+
+/** Copies `count` numbers from `start` on to the beginning of `to`. */
+export function copyFloats(from: Float32Array, start: number, to: Float32Array, count: number): void {
+  if (count >= numbersByViewMin) to.set(from.subarray(start, start + count))
+  else for (let index = 0; index < count; index++) to[index] = from[start + index]!
+}
+
+/** As `copyFloats`. */
+export function copyTimes(from: Float64Array, start: number, to: Float64Array, count: number): void {
+  if (count >= numbersByViewMin) to.set(from.subarray(start, start + count))
+  else for (let index = 0; index < count; index++) to[index] = from[start + index]!
+}
+
+/** Copies the first `count` flags to `to` from `start` on. */
+export function copyFlags(from: Uint8Array, to: Uint8Array, start: number, count: number): void {
+  if (count >= numbersByViewMin) to.set(from.subarray(0, count), start)
+  else for (let index = 0; index < count; index++) to[start + index] = from[index]!
+}
