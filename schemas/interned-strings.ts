@@ -25,8 +25,13 @@ class InternedString extends StringType {
 
 /** undefined where it is cut short: avsc finds out by the position being past the end. */
 export function readString(tap: Tap): string | undefined {
-  const length = tap.readLong()
-  const { buf, pos: start } = tap
+  const { buf } = tap
+  const first = buf[tap.pos]!
+  // Of fewer than 64 bytes, nearly always: the length is one byte, zigzag.
+  const isShort = first < 128 && (first & 1) === 0
+  if (isShort) tap.pos++
+  const length = isShort ? first >> 1 : tap.readLong()
+  const { pos: start } = tap
   const end = length < 0 ? buf.length + 1 : start + length
   tap.pos = end
   if (end > buf.length) return undefined

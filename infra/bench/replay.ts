@@ -1,22 +1,19 @@
-// Replay through the whole path on one core: a log of KuaiRand, frozen and encoded beforehand, goes from a log on the disk
-// through joiner, counter and trainer with the shipped model, side by side as in a learning thread, deltas included. CPU time
-// counts, of all threads of the process; waits for the disk do not. A round is shorter than an engine's two minutes from checkpoint
-// to checkpoint, so what it costs to dump the three states once is told apart. The carried sample; LOGS=F,F USERS=F VIDEOS=F for
-// another log of its kind.
+// Replay through the whole path on one core: a log on the disk goes through joiner, counter and trainer with the shipped model,
+// side by side as in a learning thread, deltas included. CPU time counts, of all threads of the process; waits for the disk do
+// not. The log is that of `replay-laps.ts`: laps that one set of processors folds one after the other. The first finds code that
+// was never run and empty tables: it is told apart. So is what a checkpoint's dump of the three states costs, because a lap is
+// shorter than the two minutes from one to the next. LAPS=1 for a log that is long by itself.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { encode } from '../../schemas/codec.ts'
-import type { AnyRecord } from '../../schemas/generated.ts'
-import { countsModel, examples, interactions, modelTopics, userTopics } from '../../schemas/topics.ts'
-import { countReader } from '../../serving/view/count-view.ts'
+import { countsModel, deltasOf, examples, interactions } from '../../schemas/topics.ts'
 import { defaultFeatures } from '../../streams/features/default-features.ts'
 import { featureSet } from '../../streams/features/feature-set.ts'
 import { joiner } from '../../streams/joiner/joiner.ts'
 import { embeddedLog } from '../../streams/log/embedded-log.ts'
-import { type Log, type NewRecord, partitionOf } from '../../streams/log/log.ts'
+import { type Log, type NextOptions, partitionOf, type Reader, type ReadPosition } from '../../streams/log/log.ts'
 import { type PartitionRunner, partitionRunner } from '../../streams/processor/partition-runner.ts'
 import type { Processor } from '../../streams/processor/processor.ts'
 import { assert } from '../../streams/runtime/errors.ts'
@@ -26,23 +23,15 @@ import type { BlobStore } from '../../streams/stores/blob-store.ts'
 import { folderBlobStore } from '../../streams/stores/folder-blob-store.ts'
 import { denseCompute } from '../../trainers/model/compute.ts'
 import { countsSpec, foryouSpec } from '../../trainers/model/shipped-specs.ts'
-import { type OnlineTrainerOptions, onlineTrainer } from '../../trainers/online-trainer.ts'
+import { onlineTrainer } from '../../trainers/online-trainer.ts'
 import { countShard } from '../../trainers/parameter-server/count-shard.ts'
 import { wasmTable } from '../../trainers/table/wasm-table.ts'
-import { importWalk } from '../cli/import/import-walk.ts'
-import { type KuairandPaths, readKuairand } from '../cli/import/kuairand-files.ts'
 import { defaultConfig } from '../config/config-schema.ts'
-import { samplePaths } from '../simulation/sample.ts'
+import { logPaths, tickMs } from './replay-laps.ts'
 
 const pinnedFlag = '--pinned'
-/** The first compiles and does not count. */
-const rounds = 3
-/** Appended at 5,000 records a second, a partition has so many between two Ticks. */
-const recordsPerTick = 500
-const tickMs = 100
-const recordsPerAppend = 500
+const laps = Number(process.env.LAPS ?? 6)
 const partition = partitionOf(0)
-const features = featureSet(defaultFeatures)
 
 /** Starts this file again on one core. False where there is no taskset. */
 function runPinned(): boolean {
@@ -53,42 +42,13 @@ function runPinned(): boolean {
   return true
 }
 
-const counterOf = () =>
-  countShard({ spec: countsSpec, featureSet: features, tableFactory: wasmTable, syncIntervalMs: tickMs })
-const trainerOf = (onLearned: NonNullable<OnlineTrainerOptions['onLearned']>) =>
-  onlineTrainer({ spec: foryouSpec, featureSet: features, tableFactory: wasmTable, syncIntervalMs: tickMs, onLearned })
-
-function logPaths(): KuairandPaths {
-  const { log, users, videos } = samplePaths
-  const { LOGS, USERS, VIDEOS } = process.env
-  return { logs: LOGS?.split(',') ?? [log], users: USERS ?? users, videos: VIDEOS ?? videos }
-}
-
-/** What `interactions` holds after an import, with a Tick now and then. */
-async function importedRecords(paths: KuairandPaths): Promise<NewRecord[]> {
-  const files = await readKuairand(paths)
-  const counter = counterOf()
-  const walk = importWalk({ features, joiner: joiner(), counter, counts: countReader(counter.shard) })
-  for (const video of files.videos) walk.video(video)
-  for (const user of files.users) walk.user(user)
-  const records: NewRecord[] = []
-  const add = (record: AnyRecord & { readonly eventTimeMs: number }, key: string): void => {
-    const timestampMs = 1 + Math.floor((records.length * tickMs) / recordsPerTick)
-    const value = encode({ ...record, receivedTimeMs: timestampMs } as AnyRecord)
-    records.push({ key, value, timestampMs, partition })
-    if (records.length % recordsPerTick !== 0) return
-    walk.tick(record.eventTimeMs)
-    const tick = encode({ type: 'Tick', eventTimeMs: timestampMs, receivedTimeMs: timestampMs })
-    records.push({ key: null, value: tick, timestampMs, partition })
-  }
-  for (const event of files.timeline('drop')) {
-    if (event.kind === 'impression') add(walk.impression(event), event.userId)
-    else {
-      walk.engagement(event.record)
-      add(event.record, event.record.userId)
-    }
-  }
-  return records
+/** Gives the offset at which each lap ends. */
+function makeLog(directory: string): readonly number[] {
+  const file = join(import.meta.dirname, 'replay-laps.ts')
+  const command = [...process.execArgv, file, directory, String(laps)]
+  const { status, stdout } = spawnSync(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] })
+  assert(status === 0, `the log was not made: exit ${status}`)
+  return JSON.parse(stdout.toString()) as number[]
 }
 
 /** CPU seconds of this process, all threads. */
@@ -97,91 +57,92 @@ function cpuSeconds(): number {
   return (user + system) / 1e6
 }
 
-interface Round {
-  readonly seconds: number
-  readonly dumpSeconds: number
-  readonly stepsSeconds: Readonly<Record<string, number>>
-  readonly examples: number
+/** Holds readers back at the end of a lap. */
+class Gate {
+  end = 0
+  #opened = Promise.withResolvers<void>()
+
+  open(end: number): void {
+    this.end = end
+    this.#opened.resolve()
+    this.#opened = Promise.withResolvers()
+  }
+
+  /** A reader that goes no further than the gate lets it. */
+  reader(inner: Reader): Reader {
+    let isClosed = false
+    return {
+      get position() {
+        return inner.position
+      },
+      next: async (options: NextOptions) => {
+        if (inner.position >= this.end) await this.#opened.promise
+        if (isClosed) return []
+        return inner.next({ ...options, recordsMax: Math.min(options.recordsMax, this.end - inner.position) })
+      },
+      close: () => {
+        isClosed = true
+        this.open(this.end)
+        return inner.close()
+      },
+    }
+  }
 }
 
-async function round(records: readonly NewRecord[]): Promise<Round> {
-  const folder = mkdtempSync(join(tmpdir(), 'freshet-bench-replay-'))
-  const log = await embeddedLog({ disk: systemDisk, directory: join(folder, 'log'), runtime: systemRuntime })
-  try {
-    const blobs = folderBlobStore(systemDisk, join(folder, 'blobs'))
-    for (const spec of [...userTopics(1), ...modelTopics(countsModel, 1), ...modelTopics(foryouSpec.model, 1)]) {
-      await log.ensureTopic(spec)
-    }
-    for (let start = 0; start < records.length; start += recordsPerAppend) {
-      await log.append(interactions, records.slice(start, start + recordsPerAppend))
-    }
-    let learned = 0
-    const onLearned = (batch: readonly unknown[]) => {
-      learned += batch.length
-    }
-    const folds = [
-      new Fold(log, blobs, interactions, joiner()),
-      new Fold(log, blobs, examples, counterOf()),
-      new Fold(log, blobs, examples, trainerOf(onLearned)),
-    ]
-    const before = cpuSeconds()
-    for (const fold of folds) fold.start()
-    // Each has all its input when the one before it has ended.
-    for (const fold of folds) await fold.finish()
-    const folded = cpuSeconds()
-    const seconds = folded - before
-    for (const fold of folds) fold.dump()
-    const dumpSeconds = cpuSeconds() - folded
-    const stepsSeconds = Object.fromEntries(folds.map(({ name, stepSeconds }) => [name, stepSeconds]))
-    return { seconds, dumpSeconds, stepsSeconds, examples: learned }
-  } finally {
-    await log.close()
-    rmSync(folder, { recursive: true, force: true })
-  }
+interface FoldOptions {
+  readonly log: Log
+  readonly blobs: BlobStore
+  readonly topic: string
+  readonly processor: Processor
+  /** The topic that all its outputs go to. */
+  readonly outputTopic: string
+  readonly openReader?: (position: ReadPosition) => Promise<Reader>
 }
 
 /** A processor on its topic, and how long its steps took. */
 class Fold {
   readonly name: string
   stepSeconds = 0
-  readonly #log: Log
-  readonly #topic: string
-  readonly #processor: Processor
+  readonly #options: FoldOptions
   readonly #runner: PartitionRunner
   readonly #ending = new AbortController()
-  #running: Promise<void> | null = null
+  readonly #running: Promise<void>
 
-  constructor(log: Log, blobs: BlobStore, topic: string, processor: Processor) {
+  constructor(options: FoldOptions) {
+    const { processor } = options
     this.name = processor.name
-    this.#log = log
-    this.#topic = topic
-    this.#processor = processor
-    const group = processor.name
-    const timed = this.#timed(processor)
+    this.#options = options
     const checkpointEveryMs = defaultConfig.checkpointIntervalMs
-    const options = { log, blobs, runtime: systemRuntime, group, topic, partition, checkpointEveryMs }
-    this.#runner = partitionRunner({ ...options, processor: timed })
-  }
-
-  start(): void {
+    const own = { ...options, processor: this.#timed(processor), group: processor.name, checkpointEveryMs }
+    this.#runner = partitionRunner({ ...own, runtime: systemRuntime, partition })
     this.#running = this.#runner.run(this.#ending.signal)
   }
 
-  /** Waits until it has folded what the topic holds and its outputs are durable. */
-  async finish(): Promise<void> {
-    const { latest } = await this.#log.bounds({ topic: this.#topic, partition })
-    while (this.#runner.progress().next < latest) await systemRuntime.timers.sleep(10, this.#ending.signal)
+  /** Resolves when it has folded what its topic holds, or `end`, and its outputs are durable. */
+  async through(end?: number): Promise<void> {
+    const { log, topic, outputTopic } = this.#options
+    const wanted = end ?? (await log.bounds({ topic, partition })).latest
+    while (this.#runner.progress().next < wanted) await this.#pause()
+    const { outputs, deadLetters } = this.#runner.progress()
+    assert(deadLetters === 0, `${this.name} refused ${deadLetters} records`)
+    while ((await log.bounds({ topic: outputTopic, partition })).latest < outputs) await this.#pause()
+  }
+
+  async stop(): Promise<void> {
     this.#runner.abandon()
     this.#ending.abort()
     await this.#running
-    const { deadLetters } = this.#runner.progress()
-    assert(deadLetters === 0, `${this.name} refused ${deadLetters} records`)
   }
 
   /** The parts of a checkpoint, taken and dropped. */
   dump(): void {
-    if (this.#processor.dumpParts) Array.from(this.#processor.dumpParts(), ({ byteLength }) => byteLength)
-    else this.#processor.dump()
+    const { processor } = this.#options
+    if (processor.dumpParts) Array.from(processor.dumpParts(), ({ byteLength }) => byteLength)
+    else processor.dump()
+  }
+
+  #pause(): Promise<void> {
+    return systemRuntime.timers.sleep(10, this.#ending.signal)
   }
 
   #timed(processor: Processor): Processor {
@@ -200,32 +161,86 @@ class Fold {
   }
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)]!
+interface Lap {
+  readonly examples: number
+  readonly seconds: number
+  readonly stepsSeconds: Readonly<Record<string, number>>
+}
+
+/** All laps through one set of processors; then one dump of each. */
+async function replay(directory: string, ends: readonly number[]): Promise<{ measured: Lap[]; dumpSeconds: number }> {
+  const log = await embeddedLog({ disk: systemDisk, directory: join(directory, 'log'), runtime: systemRuntime })
+  const blobs = folderBlobStore(systemDisk, join(directory, 'blobs'))
+  const features = featureSet(defaultFeatures)
+  const gate = new Gate()
+  let learned = 0
+  const onLearned = (batch: readonly unknown[]) => {
+    learned += batch.length
+  }
+  const owning = { featureSet: features, tableFactory: wasmTable, syncIntervalMs: tickMs }
+  const base = { log, blobs }
+  const joining = new Fold({
+    ...base,
+    topic: interactions,
+    processor: joiner(),
+    outputTopic: examples,
+    openReader: async (position) => gate.reader(await log.openReader(position)),
+  })
+  const learning = [
+    { processor: countShard({ ...owning, spec: countsSpec }), outputTopic: deltasOf(countsModel) },
+    { processor: onlineTrainer({ ...owning, spec: foryouSpec, onLearned }), outputTopic: deltasOf(foryouSpec.model) },
+  ].map((own) => new Fold({ ...base, ...own, topic: examples }))
+  const folds = [joining, ...learning]
+  const measured: Lap[] = []
+  for (const end of ends) {
+    for (const fold of folds) fold.stepSeconds = 0
+    const [before, learnedBefore] = [cpuSeconds(), learned]
+    gate.open(end)
+    await joining.through(end)
+    // These have all their input then.
+    for (const fold of learning) await fold.through()
+    const seconds = cpuSeconds() - before
+    const stepsSeconds = Object.fromEntries(folds.map(({ name, stepSeconds }) => [name, stepSeconds]))
+    measured.push({ examples: learned - learnedBefore, seconds, stepsSeconds })
+  }
+  const before = cpuSeconds()
+  for (const fold of folds) fold.dump()
+  const dumpSeconds = cpuSeconds() - before
+  for (const fold of folds) await fold.stop()
+  await log.close()
+  return { measured, dumpSeconds }
+}
+
+function rateOf({ examples: count, seconds }: Lap): number {
+  return Math.round(count / seconds)
 }
 
 async function run(pinned: boolean): Promise<void> {
   await denseCompute()
-  const paths = logPaths()
-  const records = await importedRecords(paths)
-  await round(records)
-  const measured: Round[] = []
-  for (let index = 1; index < rounds; index++) measured.push(await round(records))
-  const seconds = median(measured.map((own) => own.seconds))
-  const middle = measured.find((own) => own.seconds === seconds)!
-  const result = {
-    bench: 'replay',
-    work: 'log, joiner, counter and trainer; CPU seconds of all threads, median round',
-    logs: paths.logs,
-    records: records.length,
-    examples: middle.examples,
-    examplesPerSecond: Math.round(middle.examples / seconds),
-    seconds,
-    dumpSeconds: middle.dumpSeconds,
-    stepsSeconds: middle.stepsSeconds,
-    machine: { processor: cpus()[0]?.model, cores: cpus().length, node: process.version, pinned },
+  const directory = mkdtempSync(join(tmpdir(), 'freshet-bench-replay-'))
+  try {
+    const ends = makeLog(join(directory, 'log'))
+    const { measured, dumpSeconds } = await replay(directory, ends)
+    const [first, ...others] = measured
+    const sorted = (laps > 1 ? others : measured).toSorted((left, right) => rateOf(left) - rateOf(right))
+    const middle = sorted[Math.floor(sorted.length / 2)]!
+    const result = {
+      bench: 'replay',
+      work: 'log, joiner, counter and trainer; CPU seconds of all threads, median of laps after the first',
+      logs: logPaths().logs,
+      records: ends[0],
+      examplesPerSecond: rateOf(middle),
+      slowest: rateOf(sorted[0]!),
+      fastest: rateOf(sorted.at(-1)!),
+      firstLap: rateOf(first!),
+      ...middle,
+      dumpSeconds,
+      machine: { processor: cpus()[0]?.model, cores: cpus().length, node: process.version, pinned },
+    }
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
   }
-  process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`)
 }
 
 if (process.argv.includes(pinnedFlag)) await run(true)

@@ -113,13 +113,8 @@ export class PageStore {
   takeClosed(clocks: JoinerClocks, windowMs: number): readonly PageEntry[] {
     if (this.live.windows.length === 0 && this.imported.windows.length === 0) return none
     const closed: PageEntry[] = []
-    takeWindows(this.live, closed, ({ openedMs }) => clocks.receivedMs >= openedMs + windowMs)
-    takeWindows(
-      this.imported,
-      closed,
-      ({ openedMs, openedImportMs }) =>
-        clocks.receivedMs >= openedMs + windowMs || clocks.importMs >= openedImportMs + windowMs,
-    )
+    takeWindows(this.live, closed, clocks, windowMs)
+    takeWindows(this.imported, closed, clocks, windowMs)
     return closed
   }
 
@@ -183,15 +178,21 @@ function isOpen({ entry, window }: OpenWindow): boolean {
   return entry.outcome?.window === window
 }
 
-function takeWindows(lane: Lane, into: PageEntry[], isDue: (window: EngagementWindow) => boolean): void {
+function takeWindows(lane: Lane, into: PageEntry[], clocks: JoinerClocks, windowMs: number): void {
   for (let first = lane.windows.first; first; first = lane.windows.first) {
     // A window that a view end closed stays queued until it comes to the head.
     if (isOpen(first)) {
-      if (!isDue(first.window)) return
+      if (!isDue(first.window, clocks, windowMs)) return
       into.push(first.entry)
     }
     lane.windows.shift()
   }
+}
+
+/** The import clock closes only what was opened by it. */
+function isDue({ openedMs, openedImportMs }: EngagementWindow, clocks: JoinerClocks, windowMs: number): boolean {
+  if (clocks.receivedMs >= openedMs + windowMs) return true
+  return openedImportMs !== Number.NEGATIVE_INFINITY && clocks.importMs >= openedImportMs + windowMs
 }
 
 function isOld(page: ServedPage, clocks: JoinerClocks): boolean {

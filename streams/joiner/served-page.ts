@@ -96,8 +96,21 @@ export function servedPage(served: FeedServed, registration: Registration): Serv
   out.u32(served.entries.length)
   const headOrder = served.headNames.map((name) => headIndex[name as Head] ?? -1)
   const entries: PageEntry[] = []
-  const facts = { requestId, userId, eventTimeMs, surface, region, featureSet, imported }
-  const page = { ...facts, registeredMs, registeredImportMs, sequence, queryFeatures, entries, fixed: noBytes }
+  const page = {
+    requestId,
+    userId,
+    eventTimeMs,
+    surface,
+    region,
+    featureSet,
+    imported,
+    registeredMs,
+    registeredImportMs,
+    sequence,
+    queryFeatures,
+    entries,
+    fixed: noBytes,
+  }
   for (const {
     videoId,
     creatorId,

@@ -15,29 +15,32 @@ export interface OutputRoutingOptions {
   readonly shared: readonly string[]
 }
 
+/** Where the outputs to a topic go. */
+interface Route {
+  /** The input's own partition number, where the topic has as many partitions. */
+  readonly sameNumber: Partition | null
+  /** Others write there as well. */
+  readonly isShared: boolean
+}
+
 /** Which outputs go to partitions that nobody else writes to. */
 export class OutputRouting {
-  private readonly topic: string
-  private readonly partition: Partition
-  private readonly shared: ReadonlySet<string>
+  private readonly options: OutputRoutingOptions
   private readonly partitionsByTopic = new Map<string, number>()
+  private readonly routeByTopic = new Map<string, Route>()
 
-  constructor({ topic, partition, shared }: OutputRoutingOptions) {
-    this.topic = topic
-    this.partition = partition
-    this.shared = new Set(shared)
+  constructor(options: OutputRoutingOptions) {
+    this.options = options
   }
 
   note({ name, partitions }: Pick<TopicSpec, 'name' | 'partitions'>): void {
     this.partitionsByTopic.set(name, partitions)
+    this.routeByTopic.clear()
   }
 
-  isShared(topic: string): boolean {
-    return this.shared.has(topic)
-  }
-
-  /** The input's own partition number, where the output goes there; null where the log chooses by key. */
-  sameNumber(topic: string, wanted: Partition | undefined): Partition | null {
+  to(topic: string): Route {
+    const known = this.routeByTopic.get(topic)
+    if (known !== undefined) return known
     const count = this.partitionsByTopic.get(topic)
     if (count === undefined) {
       throw new FreshetError(
@@ -45,8 +48,11 @@ export class OutputRouting {
         `no topic ${topic}: create it before the processors that write to it start`,
       )
     }
-    const isSameCount = count === this.partitionsByTopic.get(this.topic)
-    return isSameCount && (wanted === undefined || wanted === this.partition) ? this.partition : null
+    const { topic: input, partition, shared } = this.options
+    const isSameCount = count === this.partitionsByTopic.get(input)
+    const route = { sameNumber: isSameCount ? partition : null, isShared: shared.includes(topic) }
+    this.routeByTopic.set(topic, route)
+    return route
   }
 }
 
@@ -66,15 +72,16 @@ export class StepOutputs implements StepOutput {
 
   emit(topic: string, key: string | null, record: AnyRecord | null, partition?: Partition): void {
     assert(!this.isOver, 'a step emits before it ends')
-    const sameNumber = this.routing.sameNumber(topic, partition)
-    const chosen = partition ?? sameNumber
+    const { sameNumber, isShared } = this.routing.to(topic)
+    const own = partition === undefined || partition === sameNumber ? sameNumber : null
+    const chosen = partition ?? own
     this.outputs ??= []
     const { timestampMs, offset } = this.input
     const source = { offset, ordinal: this.outputs.length }
     const value = record === null ? null : encode(record)
     this.outputs.push({
       topic,
-      owned: this.routing.isShared(topic) ? null : sameNumber,
+      owned: isShared ? null : own,
       isDeadLetter: false,
       record:
         chosen === null ? { key, value, timestampMs, source } : { key, value, timestampMs, source, partition: chosen },

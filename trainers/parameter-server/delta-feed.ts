@@ -38,17 +38,14 @@ export class DeltaFeed {
 
   /** Says that the shard has folded this in. */
   note({ eventTimeMs, receivedTimeMs }: { readonly eventTimeMs: number; readonly receivedTimeMs: number }): void {
-    this.noteBatch(eventTimeMs, [{ receivedTimeMs, examples: 1 }])
+    this.#eventTimeMs = Math.max(this.#eventTimeMs, eventTimeMs)
+    this.#count(receivedTimeMs, 1)
   }
 
   /** Says that the shard has folded in a batch: its newest event time, and when its examples were accepted. */
   noteBatch(eventTimeMs: number, receivedTimes: readonly ReceivedTimeBin[]): void {
     this.#eventTimeMs = Math.max(this.#eventTimeMs, eventTimeMs)
-    for (const { receivedTimeMs, examples } of receivedTimes) {
-      const bin = Math.floor(receivedTimeMs / receivedBinMs) * receivedBinMs
-      this.#examplesByBin.set(bin, (this.#examplesByBin.get(bin) ?? 0) + examples)
-    }
-    if (this.#examplesByBin.size > 2 * receivedBinsMax) this.#bound()
+    for (const { receivedTimeMs, examples } of receivedTimes) this.#count(receivedTimeMs, examples)
   }
 
   /** Emits a delta where the interval has passed and something changed. Call after everything before the Tick is folded,
@@ -77,6 +74,12 @@ export class DeltaFeed {
     this.#syncedTimeMs = syncedTimeMs
     this.#eventTimeMs = eventTimeMs
     this.#examplesByBin = new Map(receivedTimes.map((bin) => [bin.receivedTimeMs, bin.examples]))
+  }
+
+  #count(receivedTimeMs: number, examples: number): void {
+    const bin = Math.floor(receivedTimeMs / receivedBinMs) * receivedBinMs
+    this.#examplesByBin.set(bin, (this.#examplesByBin.get(bin) ?? 0) + examples)
+    if (this.#examplesByBin.size > 2 * receivedBinsMax) this.#bound()
   }
 
   /** Keeps the newest bins and puts all older ones into the oldest of all. */

@@ -33,12 +33,14 @@ export class SourceMarks {
   }
 
   advance(examplePartition: number, toOffset: number, eventTimeMs: number, tickTimeMs: number): void {
-    const before = this.#markByPartition.get(examplePartition)
-    this.#markByPartition.set(examplePartition, {
-      toOffset,
-      newestEventTimeMs: Math.max(before?.newestEventTimeMs ?? eventTimeMs, eventTimeMs),
-      heardTimeMs: tickTimeMs,
-    })
+    const mark = this.#markByPartition.get(examplePartition)
+    if (mark) {
+      mark.toOffset = toOffset
+      mark.newestEventTimeMs = Math.max(mark.newestEventTimeMs, eventTimeMs)
+      mark.heardTimeMs = tickTimeMs
+    } else {
+      this.#markByPartition.set(examplePartition, { toOffset, newestEventTimeMs: eventTimeMs, heardTimeMs: tickTimeMs })
+    }
   }
 
   /** Event time that every live source has reached; null where none is alive. */

@@ -1,6 +1,7 @@
 // Mean pooling of a batch's embedding rows per slot, and its exact reverse for gradients, in a kernel with a memory of its
 // own: what goes in and comes out are views of it. Sums are float32 in the order of the ids, so equal batches give equal bytes.
 import { assert } from '../../streams/runtime/errors.ts'
+import { copyFloats } from './copies.ts'
 import { kernelModule } from './kernel-module.ts'
 
 interface PoolingKernel {
@@ -121,9 +122,10 @@ export function copyRuns(
   input: Float32Array,
   inputStride: number,
 ): void {
-  for (const { own, column, width } of runs) {
-    for (let row = 0; row < rowCount; row++) {
-      copyColumns(pooled, row * pooledStride + own, input, row * inputStride + column, width)
+  for (let row = 0; row < rowCount; row++) {
+    for (let index = 0; index < runs.length; index++) {
+      const { own, column, width } = runs[index]!
+      copyFloats(pooled, row * pooledStride + own, input, width, row * inputStride + column)
     }
   }
 }
@@ -137,14 +139,10 @@ export function copyRunsBack(
   pooled: Float32Array,
   pooledStride: number,
 ): void {
-  for (const { own, column, width } of runs) {
-    for (let row = 0; row < rowCount; row++) {
-      copyColumns(input, row * inputStride + column, pooled, row * pooledStride + own, width)
+  for (let row = 0; row < rowCount; row++) {
+    for (let index = 0; index < runs.length; index++) {
+      const { own, column, width } = runs[index]!
+      copyFloats(input, row * inputStride + column, pooled, width, row * pooledStride + own)
     }
   }
-}
-
-/** A loop, because views to copy by would cost more than the few numbers of a run. */
-function copyColumns(from: Float32Array, start: number, to: Float32Array, at: number, width: number): void {
-  for (let column = 0; column < width; column++) to[at + column] = from[start + column]!
 }
