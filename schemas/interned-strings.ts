@@ -16,6 +16,9 @@ const bytesMax = 32
 /** A power of two. */
 const placesMax = 8_192
 const kept = new Array<string>(placesMax).fill('')
+/** Of each kept string: its bytes, in the first so many of `bytesMax`. To look at bytes is cheaper than at characters. */
+const keptBytes = new Uint8Array(placesMax * bytesMax)
+const keptLengths = new Uint8Array(placesMax)
 
 class InternedString extends StringType {
   _read(tap: Tap): string | undefined {
@@ -37,11 +40,11 @@ export function readString(tap: Tap): string | undefined {
   if (end > buf.length) return undefined
   if (length > bytesMax) return buf.toString('utf8', start, end)
   const place = placeOf(buf, start, end)
-  const known = kept[place]!
-  if (known.length === length && isAt(known, buf, start)) return known
+  if (keptLengths[place] === length && isAt(place * bytesMax, buf, start, length)) return kept[place]
   const fresh = buf.toString('utf8', start, end)
-  // As many characters as bytes: each byte is one.
-  if (fresh.length === length) kept[place] = fresh
+  kept[place] = fresh
+  keptLengths[place] = length
+  for (let index = 0; index < length; index++) keptBytes[place * bytesMax + index] = buf[start + index]!
   return fresh
 }
 
@@ -53,8 +56,8 @@ function placeOf(bytes: Buffer, start: number, end: number): number {
   return (hash ^ (hash >>> 13)) & (placesMax - 1)
 }
 
-function isAt(text: string, bytes: Buffer, start: number): boolean {
-  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) !== bytes[start + index]) return false
+function isAt(keptAt: number, bytes: Buffer, start: number, length: number): boolean {
+  for (let index = 0; index < length; index++) if (keptBytes[keptAt + index] !== bytes[start + index]) return false
   return true
 }
 

@@ -139,7 +139,9 @@ export class PageStore {
     this.laneOf(page).pages.shift()
     this.pageByRequest.delete(page.requestId)
     const pages = this.pagesByUser.get(page.userId)!
-    pages.splice(pages.indexOf(page), 1)
+    // The oldest goes first, nearly always.
+    if (pages[0] === page) pages.shift()
+    else pages.splice(pages.indexOf(page), 1)
     if (pages.length === 0) this.pagesByUser.delete(page.userId)
     return page
   }

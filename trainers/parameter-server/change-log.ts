@@ -1,6 +1,7 @@
 // Which rows of a table changed since they were last sent, and how much: the order in which a bounded delta sends them.
 // What it holds is a sum per id, however often it was compacted: equal changes give equal bytes and equal orders.
 import { IdBatch } from '../table/id-batch.ts'
+import { halvesOf, IdHalves } from '../table/id-halves.ts'
 
 const capacityAtFirst = 1_024
 /** More entries are compacted to one per id before room is made for more. */
@@ -13,6 +14,7 @@ export class ChangeLog {
   #moves = new Float32Array(capacityAtFirst)
   #count = 0
   readonly #batch = new IdBatch()
+  readonly #pushed = new IdHalves()
 
   get isEmpty(): boolean {
     return this.#count === 0
@@ -28,7 +30,7 @@ export class ChangeLog {
     hasRow?: Uint8Array,
   ): void {
     this.#reserve(count)
-    const pushed = { halves: halvesOf(ids), count, gradients, dimension, existed, hasRow }
+    const pushed = { halves: this.#pushed.of(ids), count, gradients, dimension, existed, hasRow }
     this.#count = appendMoves(pushed, this.#halves, this.#moves, this.#count)
   }
 
@@ -175,11 +177,6 @@ function keepNearer(
     moves[kept++] = move
   }
   return kept
-}
-
-/** Ids as pairs of 32-bit halves, because a bigint would be allocated for each. */
-function halvesOf(ids: BigUint64Array): Uint32Array {
-  return new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2)
 }
 
 /** 0 for a gradient that is not finite: its row did not move. */

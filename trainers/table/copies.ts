@@ -20,3 +20,9 @@ export function copyFlags(from: Uint8Array, to: Uint8Array, start: number, count
   if (count >= numbersByViewMin) to.set(from.subarray(0, count), start)
   else for (let index = 0; index < count; index++) to[start + index] = from[index]!
 }
+
+/** Copies `count` ids from `start` on to the beginning of `to`; both are pairs of halves. */
+export function copyIds(halves: Uint32Array, start: number, to: Uint32Array, count: number): void {
+  if (count >= numbersByViewMin) to.set(halves.subarray(2 * start, 2 * (start + count)))
+  else for (let index = 0; index < 2 * count; index++) to[index] = halves[2 * start + index]!
+}

@@ -71,6 +71,7 @@ export interface TableKernel {
 export interface KernelViews {
   readonly buffer: ArrayBufferLike
   readonly ids: BigUint64Array
+  readonly idHalves: Uint32Array
   readonly times: Float64Array
   readonly occurrences: Uint32Array
   readonly flags: Uint8Array
@@ -103,6 +104,7 @@ export function kernelViews(kernel: TableKernel, rowColumns: number): KernelView
   return {
     buffer,
     ids: new BigUint64Array(buffer, kernel.idsAddress() >>> 0, idsMax),
+    idHalves: new Uint32Array(buffer, kernel.idsAddress() >>> 0, 2 * idsMax),
     times: new Float64Array(buffer, kernel.timesAddress() >>> 0, batchMax),
     occurrences: new Uint32Array(buffer, kernel.occurrencesAddress() >>> 0, batchMax),
     flags: new Uint8Array(buffer, kernel.flagsAddress() >>> 0, batchMax),

@@ -2,7 +2,8 @@
 
 import { assert } from '../../streams/runtime/errors.ts'
 import { admissionCellsOf } from './admission-filter.ts'
-import { copyFlags, copyFloats, copyTimes } from './copies.ts'
+import { copyFlags, copyFloats, copyIds, copyTimes } from './copies.ts'
+import { IdHalves } from './id-halves.ts'
 import { RemovedIds } from './removed-ids.ts'
 import type { PushResult, Table, TableSpec } from './table.ts'
 import { admissionCellsIn, checkedTableDump, dumpBlocks, dumpByteLength, dumpHead } from './table-dump.ts'
@@ -30,6 +31,7 @@ class WasmTable implements MeasuredTable {
   readonly #rowColumns: number
   readonly #cells: number
   readonly #removed = new RemovedIds()
+  readonly #given = new IdHalves()
   #writes = 0
   #views: KernelViews
 
@@ -223,7 +225,7 @@ class WasmTable implements MeasuredTable {
   /** Returns how many of the `count` ids fit from `start`. */
   #fillIds(ids: BigUint64Array, count: number, start: number): number {
     const size = Math.min(batchMax, count - start)
-    this.#views.ids.set(ids.subarray(start, start + size))
+    copyIds(this.#given.of(ids), start, this.#views.idHalves, size)
     return size
   }
 
