@@ -1,8 +1,8 @@
 // Replay through the whole path on one core: a log on the disk goes through joiner, counter and trainer with the shipped model,
 // side by side as in a learning thread, deltas included. CPU time counts, of all threads of the process; waits for the disk do
 // not. The log is that of `replay-laps.ts`: laps that one set of processors folds one after the other. The first finds code that
-// was never run and empty tables: it is told apart. So is what a checkpoint's dump of the three states costs, because a lap is
-// shorter than the two minutes from one to the next. LAPS=1 for a log that is long by itself.
+// was never run and empty tables: it is told apart. So is what a checkpoint's dump of the three states costs, which
+// an engine takes every two minutes; none falls into a lap. LAPS=1 for a log that is long by itself.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -26,11 +26,12 @@ import { countsSpec, foryouSpec } from '../../trainers/model/shipped-specs.ts'
 import { onlineTrainer } from '../../trainers/online-trainer.ts'
 import { countShard } from '../../trainers/parameter-server/count-shard.ts'
 import { wasmTable } from '../../trainers/table/wasm-table.ts'
-import { defaultConfig } from '../config/config-schema.ts'
 import { logPaths, tickMs } from './replay-laps.ts'
 
 const pinnedFlag = '--pinned'
 const laps = Number(process.env.LAPS ?? 6)
+/** Longer than all laps. */
+const checkpointEveryMs = 86_400_000
 const partition = partitionOf(0)
 
 /** Starts this file again on one core. False where there is no taskset. */
@@ -112,7 +113,6 @@ class Fold {
     const { processor } = options
     this.name = processor.name
     this.#options = options
-    const checkpointEveryMs = defaultConfig.checkpointIntervalMs
     const own = { ...options, processor: this.#timed(processor), group: processor.name, checkpointEveryMs }
     this.#runner = partitionRunner({ ...own, runtime: systemRuntime, partition })
     this.#running = this.#runner.run(this.#ending.signal)
@@ -216,6 +216,7 @@ function rateOf({ examples: count, seconds }: Lap): number {
 }
 
 async function run(pinned: boolean): Promise<void> {
+  assert(Number.isInteger(laps) && laps > 0, `LAPS is a whole number from 1 on, not ${process.env.LAPS}`)
   await denseCompute()
   const directory = mkdtempSync(join(tmpdir(), 'freshet-bench-replay-'))
   try {
@@ -226,7 +227,7 @@ async function run(pinned: boolean): Promise<void> {
     const middle = sorted[Math.floor(sorted.length / 2)]!
     const result = {
       bench: 'replay',
-      work: 'log, joiner, counter and trainer; CPU seconds of all threads, median of laps after the first',
+      work: `log, joiner, counter and trainer; CPU seconds of all threads, ${laps > 1 ? 'median of laps after the first' : 'one lap'}`,
       logs: logPaths().logs,
       records: ends[0],
       examplesPerSecond: rateOf(middle),

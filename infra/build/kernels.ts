@@ -10,8 +10,10 @@ import asc from 'assemblyscript/asc'
 const rootFolder = fileURLToPath(new URL('../../', import.meta.url))
 const searchedFolders = ['schemas', 'streams', 'trainers', 'serving', 'infra']
 const entrySuffix = '.entry.ts'
-/** Strict SIMD only: relaxed SIMD may round differently from machine to machine, and replays must not. */
-const compilerFlags = ['-O3', '--runtime', 'stub', '--enable', 'simd', '--enable', 'relaxed-simd', '--noAssert']
+/** Strict SIMD: what relaxed SIMD gives may differ from machine to machine, and replays must not. */
+const strictFlags = ['-O3', '--runtime', 'stub', '--enable', 'simd', '--noAssert']
+/** Kernels that multiply and add in one, as `infra/decisions/0020` allows. */
+const relaxedKernels: ReadonlySet<string> = new Set(['network'])
 
 export interface BuiltKernel {
   /** Relative to the repository. */
@@ -33,7 +35,8 @@ async function buildKernel(root: string, folder: string, entry: string): Promise
   const name = entry.slice(0, -entrySuffix.length)
   const wasmPath = join(folder, 'build', `${name}.wasm`)
   const fingerprintPath = join(folder, 'build', `${name}.sha256`)
-  const fingerprint = fingerprintOf(folder)
+  const flags = relaxedKernels.has(name) ? [...strictFlags, '--enable', 'relaxed-simd'] : strictFlags
+  const fingerprint = fingerprintOf(folder, flags)
   const shownPath = relative(root, wasmPath)
   if (existsSync(wasmPath) && existsSync(fingerprintPath) && readFileSync(fingerprintPath, 'utf8') === fingerprint) {
     return { wasmPath: shownPath, compiled: false }
@@ -41,15 +44,15 @@ async function buildKernel(root: string, folder: string, entry: string): Promise
   mkdirSync(join(folder, 'build'), { recursive: true })
   const messages: string[] = []
   const stderr = { write: (chunk: string | Uint8Array) => messages.push(Buffer.from(chunk).toString('utf8')) }
-  const argv = [relative(root, join(folder, entry)), '--baseDir', root, '--outFile', shownPath, ...compilerFlags]
+  const argv = [relative(root, join(folder, entry)), '--baseDir', root, '--outFile', shownPath, ...flags]
   const { error } = await asc.main(argv, { stderr: stderr as never })
   if (error) throw new Error(`${shownPath} does not compile:\n${messages.join('')}`, { cause: error })
   writeFileSync(fingerprintPath, fingerprint)
   return { wasmPath: shownPath, compiled: true }
 }
 
-function fingerprintOf(folder: string): string {
-  const hash = createHash('sha256').update(`${asc.version} ${compilerFlags.join(' ')}`)
+function fingerprintOf(folder: string, flags: readonly string[]): string {
+  const hash = createHash('sha256').update(`${asc.version} ${flags.join(' ')}`)
   for (const name of readdirSync(folder).sort()) {
     if (name.endsWith('.ts')) hash.update(`\n${name}\n`).update(readFileSync(join(folder, name)))
   }

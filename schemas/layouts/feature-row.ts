@@ -77,16 +77,16 @@ export class RowMemory {
 export function decodeFeatureRow(bytes: Uint8Array, memory?: RowMemory, place = 0): FeatureRow {
   const { byteLength } = bytes
   if (byteLength < headerBytes) throw new RangeError(`feature row of ${byteLength} bytes has no header`)
-  const words = alignedWords(bytes)
-  const idCount = words[0]! & 0xffff
-  const denseCount = words[0]! >>> 16
-  const idsMark = words[1]! & 0xffff
-  const valuesPresent = words[1]! >>> 16
+  const idCount = bytes[0]! | (bytes[1]! << 8)
+  const denseCount = bytes[2]! | (bytes[3]! << 8)
+  const idsMark = bytes[4]! | (bytes[5]! << 8)
+  const valuesPresent = bytes[6]! | (bytes[7]! << 8)
   const isWhole = idsMark === 0
   const want = isWhole
     ? headerBytes + idCount * 8 + denseCount * 4
     : headerBytes + 4 * (wordsOf(idCount) + wordsOf(denseCount) + 2 * (idsMark - 1) + valuesPresent)
   if (byteLength !== want) throw new RangeError(`feature row of ${byteLength} bytes, expected ${want}`)
+  const words = alignedWords(bytes)
   const row = memory
     ? memory.at(place, idCount, denseCount)
     : blankRow(shortLived.take(idCount * 8 + denseCount * 4), idCount, denseCount)

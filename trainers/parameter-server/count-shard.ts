@@ -1,7 +1,7 @@
 // The counter of lockstep mode: a fold of `examples` into the rows of model `counts`, published at the same sync interval as
 // weights, so that counts get the same exactness and freshness.
 import type { Example, LabelCorrection, Tick } from '../../schemas/generated.ts'
-import { type CountTable, countDimension } from '../../streams/features/count-columns.ts'
+import { type CountTable, countDimension, countTables } from '../../streams/features/count-columns.ts'
 import { CountIncrements, type MovedRows } from '../../streams/features/count-increments.ts'
 import type { FeatureSet } from '../../streams/features/feature-set.ts'
 import type { Processor, Recorded, StepOutput } from '../../streams/processor/processor.ts'
@@ -28,6 +28,7 @@ export interface CountShard extends Processor {
 
 export function countShard(options: CountShardOptions): CountShard {
   for (const { name, dimension } of options.spec.tables) {
+    assert(countTables.includes(name as CountTable), `table ${name} is one of counts`)
     assert(dimension === countDimension, `table ${name} has one column per count`)
   }
   return new ExampleCounts(options)

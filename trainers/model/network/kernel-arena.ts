@@ -1,5 +1,5 @@
-// The default driver of dense compute: kernels of our own on one WebAssembly memory per arena. Strict SIMD in a fixed order, so
-// that equal calls give equal bytes on every machine.
+// The default driver of dense compute: kernels of our own on one WebAssembly memory per arena. A fixed order, so that equal
+// calls give equal bytes, on every machine whose processor multiplies and adds in one (`infra/decisions/0020`).
 import { assert } from '../../../streams/runtime/errors.ts'
 import type { DenseParameter } from '../model.ts'
 import { areAdjacent, commonRows, KernelMemory, type Placed, strideOf, wholeGroups } from './kernel-memory.ts'

@@ -1,5 +1,5 @@
 // Operands of a product in the order in which its tiles read them: the right one as panels of 8 columns, a transposed left one as
-// panels of 4 rows. What is filled up is zero.
+// panels of 4 rows, which a left one that is not gets as well.
 
 /** Bytes of a packed panel's row: 8 columns. */
 export const panelRow: usize = 32
