@@ -4,7 +4,7 @@ import type { FeatureRow } from '../schemas/layouts/feature-row.ts'
 import type { InputLayout } from './model/model-layout.ts'
 import { IdBatch } from './table/id-batch.ts'
 import { gatherPresent, newestEventTimes, type PooledSlots, pooledSlots } from './table/present-ids.ts'
-import { type ColumnRun, columnRuns, copyRuns, copyRunsBack, SlotPooling } from './table/slot-pooling.ts'
+import { type ColumnRun, columnRuns, copyRuns, reversedRuns, SlotPooling } from './table/slot-pooling.ts'
 
 export interface SidePair<T> {
   readonly query: T
@@ -33,6 +33,7 @@ export class TableBatch {
   readonly #slots: SidePair<PooledSlots>
   readonly #columns: SidePair<number>
   readonly #runs: SidePair<readonly ColumnRun[]>
+  readonly #runsBack: SidePair<readonly ColumnRun[]>
   readonly #slotsPerRow: number
   readonly #idsPerRow: number
   readonly #batch = new IdBatch()
@@ -58,6 +59,7 @@ export class TableBatch {
       query: columnRuns(this.#slots.query.columns, this.dimension, 0),
       entry: columnRuns(this.#slots.entry.columns, this.dimension, queryWidth),
     }
+    this.#runsBack = { query: reversedRuns(this.#runs.query), entry: reversedRuns(this.#runs.entry) }
   }
 
   /** Distinct ids of the batch: the first `count`. */
@@ -121,7 +123,7 @@ export class TableBatch {
     const { rows, pooled } = this.#pooling
     const stride = this.#slotsPerRow * this.dimension
     for (const side of ['query', 'entry'] as const) {
-      copyRunsBack(this.#runs[side], rowCount, sides[side], this.#columns[side], pooled, stride)
+      copyRuns(this.#runsBack[side], rowCount, sides[side], this.#columns[side], pooled, stride)
     }
     rows.fill(0, 0, this.#batch.uniqueCount * this.dimension)
     this.#pooling.unpool(rowCount)

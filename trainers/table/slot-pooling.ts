@@ -113,36 +113,24 @@ export function columnRuns(columns: Iterable<number>, dimension: number, start: 
   return runs
 }
 
-/** Copies each row's pooled slots to where they stand in the input; strides are columns from row to row. */
+/** The runs of a copy back: from the input to the pooled slots. */
+export function reversedRuns(runs: readonly ColumnRun[]): ColumnRun[] {
+  return runs.map(({ own, column, width }) => ({ own: column, column: own, width }))
+}
+
+/** Copies the runs of each row, from `own` to `column`; strides are columns from row to row. */
 export function copyRuns(
   runs: readonly ColumnRun[],
   rowCount: number,
-  pooled: Float32Array,
-  pooledStride: number,
-  input: Float32Array,
-  inputStride: number,
+  from: Float32Array,
+  fromStride: number,
+  to: Float32Array,
+  toStride: number,
 ): void {
   for (let row = 0; row < rowCount; row++) {
     for (let index = 0; index < runs.length; index++) {
       const { own, column, width } = runs[index]!
-      copyFloats(pooled, row * pooledStride + own, input, width, row * inputStride + column)
-    }
-  }
-}
-
-/** The reverse of `copyRuns`. */
-export function copyRunsBack(
-  runs: readonly ColumnRun[],
-  rowCount: number,
-  input: Float32Array,
-  inputStride: number,
-  pooled: Float32Array,
-  pooledStride: number,
-): void {
-  for (let row = 0; row < rowCount; row++) {
-    for (let index = 0; index < runs.length; index++) {
-      const { own, column, width } = runs[index]!
-      copyFloats(input, row * inputStride + column, pooled, width, row * pooledStride + own)
+      copyFloats(from, row * fromStride + own, to, width, row * toStride + column)
     }
   }
 }
